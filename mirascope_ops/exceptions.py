@@ -1,0 +1,31 @@
+"""The errors that this library raises on purpose.
+
+Every one is an `OpsError`; where Python has a built-in for the same mistake, it is that too, so that
+`except ValueError` works without knowing this module.
+"""
+
+from __future__ import annotations
+
+
+class OpsError(Exception):
+    """Base of every error that mirascope_ops raises on purpose."""
+
+
+class SessionError(OpsError, ValueError):
+    """A session id or a session attribute that cannot be kept or sent."""
+
+
+class ConfigurationError(OpsError, ValueError):
+    """A setting, argument or environment variable with a value that means nothing."""
+
+
+class TraceTargetError(OpsError, TypeError):
+    """`@ops.trace` was applied to something that is not a callable it can wrap."""
+
+
+class NotFoundError(OpsError, LookupError):
+    """No session, trace or span of that id is in the store."""
+
+
+class StoreError(OpsError):
+    """The store could not be opened, read or written."""
