@@ -1,0 +1,64 @@
+# `make` lists the targets. They share one virtual environment, .venv, made by whichever runs first.
+
+PYTHON ?= python3
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# pyright from the wheel, run by the Node that came with it: nothing is downloaded while linting.
+export PYRIGHT_PYTHON_GLOBAL_NODE := off
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo lab test test-fast lint fmt bench clean
+
+help:
+	@echo "make demo       run notebooks/quickstart.ipynb on a fresh store, show what it made"
+	@echo "make lab        open the same notebook in JupyterLab"
+	@echo "make test       everything that must hold: lint, notebooks, tests"
+	@echo "make test-fast  the tests that start no kernel and take no more than seconds"
+	@echo "make lint       layers, ruff, pyright"
+	@echo "make fmt        format, and fix what can be fixed"
+	@echo "make bench      what a traced call costs, and an import"
+	@echo "make clean      remove what the targets made, but for .venv"
+
+$(READY): pyproject.toml constraints.txt tools/check_python.py
+	@$(PYTHON) tools/check_python.py
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing into $(VENV): some minutes, once."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+		-c constraints.txt -e ".[notebook,llm,dev]"
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/python tools/demo.py
+
+lab: $(READY)
+	$(BIN)/jupyter lab notebooks/quickstart.ipynb
+
+test: lint
+	$(BIN)/python tools/notebooks.py check
+	$(BIN)/pytest
+
+test-fast: $(READY)
+	$(BIN)/pytest -m "not slow"
+
+lint: $(READY)
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+fmt: $(READY)
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+bench: $(READY)
+	@$(BIN)/python benchmarks/traced_call.py
+	@$(BIN)/python benchmarks/import_time.py
+
+clean:
+	rm -rf build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	find . -name .ipynb_checkpoints -not -path './$(VENV)/*' -prune -exec rm -rf {} +
