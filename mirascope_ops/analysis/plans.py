@@ -1,0 +1,88 @@
+"""How to read the spans of one key set: decided once, used for every span that has these keys.
+
+The spans of one program repeat few sets of attribute keys, so asking all tables for every span would do
+the same work again and again. A plan keeps, of all tables, the sources that these keys can feed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mirascope_ops.analysis import vocabulary
+from mirascope_ops.analysis.rows import SpanRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mirascope_ops.analysis.vocabulary import Source
+
+SLOT: dict[str, int] = {name: place for place, name in enumerate(SpanRow._fields)}
+
+# Attribute keys are hostile too: a program that invents new ones for each span must not fill the memory.
+_MOST_PLANS = 4096
+
+
+class Step(NamedTuple):
+    """One field's sources: `key` is None where `read` takes all attributes."""
+
+    slot: int
+    sources: tuple[tuple[str | None, Callable[[Any], Any]], ...]
+
+
+class Plan(NamedTuple):
+    """The steps for one key set.
+
+    Attributes:
+        steps: The fields that these keys can fill.
+        kind: The kind where no key names one.
+        first_token_at: Sources of the first token's time.
+        wrapper: Whether a mirascope response was attached to the span.
+        annotated: Whether annotations stand among the attributes.
+    """
+
+    steps: tuple[Step, ...]
+    kind: str
+    first_token_at: tuple[Source, ...]
+    wrapper: bool
+    annotated: bool
+
+
+_plans: dict[tuple[str, ...], Plan] = {}
+
+
+def plan_of(attributes: Mapping[str, Any]) -> Plan:
+    """Give the plan for a span's attributes."""
+    keys = tuple(attributes)
+    plan = _plans.get(keys)
+    if plan is None:
+        if len(_plans) >= _MOST_PLANS:
+            _plans.clear()
+        plan = _plans[keys] = _compiled(keys)
+    return plan
+
+
+def _compiled(keys: tuple[str, ...]) -> Plan:
+    present = set(keys)
+
+    def feeds(source: Source) -> bool:
+        return source.key in present or (source.key[-1] == "." and any(key.startswith(source.key) for key in keys))
+
+    steps: list[Step] = []
+    for name, sources in vocabulary.FIELDS.items():
+        fed = tuple(
+            (None, source.gather) if source.key[-1] == "." else (source.key, source.read)
+            for source in sources
+            if feeds(source)
+        )
+        if fed:
+            steps.append(Step(SLOT[name], fed))
+    model_call = bool(present & vocabulary.MODEL_CALL_KEYS) or any(
+        key.startswith(vocabulary.MODEL_CALL_PREFIXES) for key in keys
+    )
+    return Plan(
+        steps=tuple(steps),
+        kind="llm" if model_call else "other",
+        first_token_at=tuple(source for source in vocabulary.FIRST_TOKEN_AT if feeds(source)),
+        wrapper=any(key.startswith(vocabulary.RESPONSE_PREFIX) for key in keys),
+        annotated=any(key.startswith(vocabulary.ANNOTATION_PREFIXES) for key in keys),
+    )
