@@ -38,7 +38,7 @@ lab: $(READY)
 	$(BIN)/jupyter lab notebooks/quickstart.ipynb
 
 test: lint
-	$(BIN)/python tools/notebooks.py check
+	$(BIN)/python tools/execute_notebooks.py --check
 	$(BIN)/pytest
 
 test-fast: $(READY)
