@@ -13,7 +13,7 @@ from mirascope_ops.analysis.values import identifier, mapping, milliseconds, wor
 from mirascope_ops.analysis.vocabulary import FIRST_TOKEN_EVENTS, USER_IN_SESSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mirascope_ops.store.records import AnnotationRecord, SpanRecord
 
@@ -47,67 +47,47 @@ def normalise(records: Sequence[SpanRecord], annotations: Sequence[AnnotationRec
     later = annotated.by_span(annotations)
     rows: list[SpanRow] = []
     wrappers: list[int] = []
-    users: dict[str, str | None] = {}
+    users: dict[str | None, str | None] = {None: None}
+    made = SpanRow._make
     for record in records:
-        plan = plan_of(record.attributes)
-        row = _fields(record, plan)
-        if row[_USER] is None and row[_SESSION_ATTRIBUTES] is not None:
-            row[_USER] = _user(row[_SESSION_ATTRIBUTES], users)
+        attributes = record.attributes
+        plan = plan_of(attributes)
+        row = _recorded(record)
+        _fill(row, attributes, plan)
+        if row[_USER] is None and (told := row[_SESSION_ATTRIBUTES]) is not None:
+            row[_USER] = users[told] if told in users else users.setdefault(told, _user(told))
         if row[_KIND] is None:
             row[_KIND] = plan.kind
             if plan.wrapper:
                 wrappers.append(len(rows))
-        if record.events or record.status == "error" or plan.first_token_at:
+        if plan.remarkable or later or record.events or record.status == "error":
+            _note_cost(row)
             _note_events(row, record, plan)
-        if plan.annotated or later:
             _note_annotations(row, record, plan, later)
         # The list is gone at once: rows that stay make the garbage collector work.
-        rows.append(SpanRow._make(row))
+        rows.append(made(row))
     if wrappers:
         settle_wrappers(rows, wrappers)
     inherit_sessions(rows)
     return rows
 
 
-def _fields(record: SpanRecord, plan: Plan) -> Row:
-    (
-        trace_id,
-        span_id,
-        parent_id,
-        name,
-        _,
-        start,
-        end,
-        status,
-        _,
-        session_id,
-        run_id,
-        session_attributes,
-        cell_id,
-        execution_count,
-        notebook,
-        _,
-        service,
-        scope,
-        _,
-        attributes,
-        events,
-        links,
-    ) = record
-    # Clocks may go backwards: no duration is negative.
-    duration = None if end is None else end - start if end > start else 0
-    row: Row = [
-        trace_id,
-        span_id,
-        parent_id or None,
-        session_id,
+def _recorded(record: SpanRecord) -> Row:
+    """Start a row with what the record itself says, in the order of SpanRow's fields."""
+    start, end = record.start, record.end
+    return [
+        record.trace_id,
+        record.span_id,
+        record.parent_id or None,
+        record.session_id,
         None,  # conversation_id
-        name,
+        record.name,
         None,  # kind
-        status,
+        record.status,
         start,
         end,
-        duration,
+        # Clocks may go backwards: no duration is negative.
+        None if end is None else end - start if end > start else 0,
         None,  # input
         None,  # output
         None,  # model
@@ -121,18 +101,21 @@ def _fields(record: SpanRecord, plan: Plan) -> Row:
         None,  # error_message
         None,  # user_id
         (),  # tags
-        session_attributes,
-        cell_id,
-        execution_count,
-        notebook,
-        service,
-        scope,
-        attributes,
-        events,
-        links,
-        run_id,
+        record.session_attributes,
+        record.cell_id,
+        record.execution_count,
+        record.notebook,
+        record.service,
+        record.scope,
+        record.attributes,
+        record.events,
+        record.links,
+        record.run_id,
         (),  # annotations
     ]
+
+
+def _fill(row: Row, attributes: Mapping[str, Any], plan: Plan) -> None:
     for slot, sources in plan.steps:
         if row[slot]:
             continue
@@ -141,17 +124,17 @@ def _fields(record: SpanRecord, plan: Plan) -> Row:
             if value is not None:
                 row[slot] = value
                 break
+
+
+def _user(session_attributes: str) -> str | None:
+    told = mapping(session_attributes) or {}
+    return next((user for key in USER_IN_SESSION if (user := identifier(told.get(key)))), None)
+
+
+def _note_cost(row: Row) -> None:
     if row[_COST] == 0 and not row[_INPUT_TOKENS] and not row[_OUTPUT_TOKENS]:
         # Langfuse writes zeros for a call that failed: nothing was reported.
         row[_COST] = None
-    return row
-
-
-def _user(session_attributes: str, users: dict[str, str | None]) -> str | None:
-    if session_attributes not in users:
-        told = mapping(session_attributes) or {}
-        users[session_attributes] = next((user for key in USER_IN_SESSION if (user := identifier(told.get(key)))), None)
-    return users[session_attributes]
 
 
 def _note_events(row: Row, record: SpanRecord, plan: Plan) -> None:

@@ -38,6 +38,7 @@ class Plan(NamedTuple):
         first_token_at: Sources of the first token's time.
         wrapper: Whether a mirascope response was attached to the span.
         annotated: Whether annotations stand among the attributes.
+        remarkable: Whether more than the steps must look at such a span.
     """
 
     steps: tuple[Step, ...]
@@ -45,6 +46,7 @@ class Plan(NamedTuple):
     first_token_at: tuple[Source, ...]
     wrapper: bool
     annotated: bool
+    remarkable: bool
 
 
 _plans: dict[tuple[str, ...], Plan] = {}
@@ -79,10 +81,13 @@ def _compiled(keys: tuple[str, ...]) -> Plan:
     model_call = bool(present & vocabulary.MODEL_CALL_KEYS) or any(
         key.startswith(vocabulary.MODEL_CALL_PREFIXES) for key in keys
     )
+    first_token_at = tuple(source for source in vocabulary.FIRST_TOKEN_AT if feeds(source))
+    annotated = any(key.startswith(vocabulary.ANNOTATION_PREFIXES) for key in keys)
     return Plan(
         steps=tuple(steps),
         kind="llm" if model_call else "other",
-        first_token_at=tuple(source for source in vocabulary.FIRST_TOKEN_AT if feeds(source)),
+        first_token_at=first_token_at,
         wrapper=any(key.startswith(vocabulary.RESPONSE_PREFIX) for key in keys),
-        annotated=any(key.startswith(vocabulary.ANNOTATION_PREFIXES) for key in keys),
+        annotated=annotated,
+        remarkable=annotated or bool(first_token_at) or any(feeds(source) for source in vocabulary.COST),
     )

@@ -21,6 +21,26 @@ _RESULT_TYPES = frozenset(
 _SILENT_TYPES = frozenset({"thinking", "thought", "reasoning", "redacted_thinking"})
 # Where a part, or a whole message, keeps its text, in order.
 _TEXT_KEYS = ("text", "content", "value", "thinking", "refusal")
+# A mapping without any of these is no message, request or response of anyone.
+_MESSAGE_KEYS = frozenset(
+    {
+        "candidates",
+        "choices",
+        "content",
+        "contents",
+        "generations",
+        "input",
+        "instructions",
+        "message",
+        "messages",
+        "output",
+        "parts",
+        "prompt",
+        "role",
+        "tool_calls",
+        "type",
+    }
+)
 _MOST_DEPTH = 12
 
 
@@ -42,7 +62,11 @@ def messages_in(value: object, role: str) -> list[Message]:
         >>> messages_in('[{"role": "user", "content": "Hello"}]', "user")
         [Message(role='user', content='Hello', tool_calls=(), tool_call_id=None)]
     """
-    return _messages(decoded(value), role, 0)
+    found = decoded(value)
+    if isinstance(value, str) and not _holds_messages(found):
+        # A model may well answer JSON: that is text, and stays as it was written.
+        return [Message(role, value)] if value else []
+    return _messages(found, role, 0)
 
 
 def said_in(value: object) -> str:
@@ -73,7 +97,7 @@ def _messages(value: object, role: str, depth: int) -> list[Message]:
         return _from_mapping(cast("dict[str, Any]", value), role, depth)
     if isinstance(value, (list, tuple)):
         items = cast("list[Any]", value)
-        if items and all(_is_part(item) for item in items):
+        if _all_parts(items):
             return _from_parts(_parts(items, depth), role, None)
         return [message for item in items for message in _messages(item, role, depth + 1)]
     said = text(value)
@@ -115,7 +139,8 @@ def _message(found: dict[str, Any], role: str, depth: int) -> list[Message]:
     if found.get("type") in _RESULT_TYPES or (_is_part(found) and named is None):
         return _from_parts(_parts([found], depth), named or role, None)
     body = _first(found, "parts", "content", "contents", "text")
-    parts = _parts(decoded(body) if isinstance(body, str) and body[:1] in '[{"' else body, depth)
+    listed = decoded(body) if isinstance(body, str) and body[:1] == "[" else body
+    parts = _parts(listed if _all_parts(listed) else body, depth)
     listed = decoded(found.get("tool_calls"))
     if isinstance(listed, list):
         calls = (tool_call_in(item) for item in cast("list[Any]", listed))
@@ -181,10 +206,23 @@ def _result(found: dict[str, Any]) -> Message:
         # The Vercel AI SDK says of a result which type it has.
         result = inner["value"]
     listed = decoded(result)
-    if isinstance(listed, list) and listed and all(_is_part(item) for item in cast("list[Any]", listed)):
-        result = said_in(cast("list[Any]", listed))
+    if _all_parts(listed):
+        result = said_in(listed)
     call_id = _first(found, "tool_call_id", "id", "toolCallId", "tool_use_id", "call_id")
     return Message("tool", unquoted(result) or "", (), identifier(call_id))
+
+
+def _holds_messages(found: object) -> bool:
+    if isinstance(found, list):
+        return any(isinstance(item, dict) for item in cast("list[Any]", found))
+    return isinstance(found, dict) and not _MESSAGE_KEYS.isdisjoint(cast("dict[str, Any]", found))
+
+
+def _all_parts(value: object) -> bool:
+    if not isinstance(value, (list, tuple)):
+        return False
+    items = cast("list[Any]", value)
+    return bool(items) and all(_is_part(item) for item in items)
 
 
 def _is_part(item: object) -> bool:

@@ -107,7 +107,7 @@ KIND = (
     Source("weave.span.kind", kind),
     Source("ai.observability.span_type", kind),
     Source("llm.request.type", kind),
-    Source("mirascope.type", kind),
+    # `mirascope.type` says which of Mirascope's wrappers made the span, never what the span is for.
 )
 
 # Only a model call carries these; they tell its kind where no key names one.

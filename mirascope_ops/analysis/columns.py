@@ -1,0 +1,129 @@
+"""One column's values as the array that its schema names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mirascope_ops._optional import require
+from mirascope_ops.analysis import schema
+from mirascope_ops.analysis.values import text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LEAST, _MOST = -(2**63), 2**63 - 1
+
+
+def array_of(values: Sequence[Any], column: schema.Column) -> Any:
+    """Make a pandas array of a column's values.
+
+    Args:
+        values: The values: ints of nanoseconds for times and durations, None for what is missing.
+        column: The column.
+
+    Returns:
+        An array of the column's dtype. A value that the dtype cannot hold (a time after the year 2262, a
+        count above 64 bits) is missing.
+    """
+    match column.dtype:
+        case schema.TEXT:
+            return _texts(values)
+        case schema.COUNT:
+            return _numbers(values, "int64")
+        case schema.NUMBER:
+            return _numbers(values, "float64")
+        case schema.TIME | schema.DURATION:
+            return _times(values, column.dtype)
+        case schema.TEXTS:
+            return _lists(values)
+        case _:
+            return _categories(values, column.categories)
+
+
+def inferred(values: Sequence[Any]) -> Any:
+    """Make a pandas array of an attribute's values, of the narrowest dtype that holds them all.
+
+    Returns:
+        A boolean, Int64, Float64 or string array; lists, and values of several types, are JSON text.
+    """
+    pd = require("pandas", extra="notebook")
+    types: set[type[Any]] = {type(value) for value in values if value is not None}
+    if types == {bool}:
+        return pd.array(list(values), dtype="boolean")
+    if types == {int}:
+        return _numbers(values, "int64")
+    if types in ({float}, {int, float}):
+        return _numbers(values, "float64")
+    return _texts([text(value) for value in values])
+
+
+def _libraries() -> tuple[Any, Any]:
+    return require("pandas", extra="notebook"), require("pyarrow", extra="notebook")
+
+
+def _texts(values: Sequence[str | None]) -> Any:
+    pd, pa = _libraries()
+    try:
+        found = pa.array(values, pa.large_string())
+    except UnicodeEncodeError:
+        found = pa.array(_encodable(values), pa.large_string())
+    return pd.array(found, dtype=schema.TEXT)
+
+
+def _lists(values: Sequence[Sequence[str]]) -> Any:
+    pd, pa = _libraries()
+    np = require("numpy", extra="notebook")
+    offsets = np.zeros(len(values) + 1, dtype="int32")
+    np.cumsum(np.fromiter(map(len, values), dtype="int32", count=len(values)), out=offsets[1:])
+    flat = pa.array(_encodable([item for value in values for item in value]), pa.string())
+    return pd.arrays.ArrowExtensionArray(pa.ListArray.from_arrays(pa.array(offsets), flat))
+
+
+def _encodable(values: Sequence[str | None]) -> Sequence[str | None]:
+    """Replace lone surrogates, which are characters in Python and none in UTF-8."""
+    try:
+        "".join(value for value in values if value).encode()
+    except UnicodeEncodeError:
+        return [value and value.encode("utf-8", "replace").decode() for value in values]
+    return values
+
+
+def _numbers(values: Sequence[Any], dtype: str) -> Any:
+    pd = require("pandas", extra="notebook")
+    np = require("numpy", extra="notebook")
+    none = values.count(None)
+    if none in {0, len(values)}:
+        missing = np.full(len(values), fill_value=none > 0)
+        filled: Any = values if not none else np.zeros(len(values))
+    else:
+        missing = np.array([value is None for value in values])
+        filled = [0 if value is None else value for value in values]
+    try:
+        data = np.array(filled, dtype=dtype)
+    except OverflowError:
+        return _numbers([value if value is not None and _LEAST <= value <= _MOST else None for value in values], dtype)
+    masked = pd.arrays.IntegerArray if dtype == "int64" else pd.arrays.FloatingArray
+    return masked(data, missing)
+
+
+def _times(values: Sequence[int | None], dtype: str) -> Any:
+    pd = require("pandas", extra="notebook")
+    np = require("numpy", extra="notebook")
+    # The smallest 64-bit number is how numpy writes "not a time".
+    missing = values.count(None) > 0
+    try:
+        data = np.array([_LEAST if value is None else value for value in values] if missing else values, dtype="int64")
+    except OverflowError:
+        within = [_LEAST if value is None or not _LEAST <= value <= _MOST else value for value in values]
+        data = np.array(within, dtype="int64")
+    if dtype == schema.DURATION:
+        return pd.array(data.view("timedelta64[ns]"), dtype=dtype)
+    return pd.DatetimeIndex(data.view("datetime64[ns]"), tz="UTC").array
+
+
+def _categories(values: Sequence[str], categories: tuple[str, ...]) -> Any:
+    pd = require("pandas", extra="notebook")
+    np = require("numpy", extra="notebook")
+    codes = {category: code for code, category in enumerate(categories)}
+    data = np.fromiter((codes.get(value, -1) for value in values), dtype="int8", count=len(values))
+    return pd.Categorical.from_codes(data, categories=list(categories))

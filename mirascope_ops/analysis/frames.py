@@ -1,0 +1,208 @@
+"""Spans, traces, sessions, turns and messages as pandas DataFrames.
+
+Every frame has the columns and dtypes of its schema (`schema`), also when it is empty.
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import orjson
+
+from mirascope_ops._optional import require
+from mirascope_ops.analysis.columns import array_of, inferred
+from mirascope_ops.analysis.messages import messages_of
+from mirascope_ops.analysis.rows import SpanRow
+from mirascope_ops.analysis.schema import (
+    MESSAGES_SCHEMA,
+    SESSIONS_SCHEMA,
+    SPANS_SCHEMA,
+    TRACES_SCHEMA,
+    TURNS_SCHEMA,
+    Column,
+)
+from mirascope_ops.analysis.stats import innermost_calls
+from mirascope_ops.analysis.values import text
+from mirascope_ops.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs] - pandas ships none
+
+    from mirascope_ops.analysis.rows import SessionCard, Turn
+
+__all__ = ["SPANS_SCHEMA", "messages_frame", "sessions_frame", "spans_frame", "traces_frame", "turns_frame"]
+
+_PREFIX = "attributes."
+
+
+def spans_frame(
+    spans: Sequence[SpanRow],
+    columns: Sequence[str] | None = None,
+    attributes: Literal["json", "columns"] = "json",
+) -> DataFrame:
+    """Give spans as a DataFrame, one row a span, in the order of the spans.
+
+    Args:
+        spans: The spans.
+        columns: Names of the columns to have, in this order; all of `SPANS_SCHEMA` where None.
+        attributes: "json" keeps the attributes in one column of JSON text; "columns" gives each attribute a
+            column of its own instead, named `attributes.` and its key, with the dtype that its values allow.
+
+    Returns:
+        A DataFrame with the dtypes of `SPANS_SCHEMA`.
+
+    Raises:
+        ConfigurationError: A name in `columns` is no column, or `attributes` is neither of the two.
+
+    Example:
+        >>> list(spans_frame([], columns=["name", "duration"]).columns)
+        ['name', 'duration']
+    """
+    if attributes not in {"json", "columns"}:
+        message = f"attributes={attributes!r} means nothing here; expected 'json' or 'columns'."
+        raise ConfigurationError(message)
+    pd = require("pandas", extra="notebook")
+    schema = {column.name: column for column in SPANS_SCHEMA}
+    spread = attributes == "columns"
+    wanted = list(schema) if columns is None else list(columns)
+    unknown = [name for name in wanted if name not in schema and not (spread and name.startswith(_PREFIX))]
+    if unknown:
+        message = (
+            f"{unknown[0]!r} is no column of spans; expected any of {', '.join(schema)}. "
+            "For single attributes: to_pandas(attributes='columns')."
+        )
+        raise ConfigurationError(message)
+    data: dict[str, Any] = {}
+    for name in wanted:
+        if spread and (name == "attributes" or name.startswith(_PREFIX)):
+            key = None if name == "attributes" else name[len(_PREFIX) :]
+            data.update(_spread(spans, key))
+        else:
+            data[name] = array_of(_values(spans, name), schema[name])
+    return pd.DataFrame(data, index=pd.RangeIndex(len(spans)), copy=False)
+
+
+def traces_frame(turns: Sequence[Turn]) -> DataFrame:
+    """Give traces as a DataFrame, one row a trace.
+
+    Args:
+        turns: The traces as `turns.turns` reads them.
+    """
+    return _frame(
+        TRACES_SCHEMA,
+        [{**turn.totals._asdict(), **_of_turn(turn), "status": turn.roots[0].span.status} for turn in turns],
+    )
+
+
+def turns_frame(turns: Sequence[Turn]) -> DataFrame:
+    """Give the turns of conversations as a DataFrame, one row a turn.
+
+    Args:
+        turns: The turns, as `turns.turns` reads them.
+    """
+    return _frame(TURNS_SCHEMA, [{**turn.totals._asdict(), **_of_turn(turn)} for turn in turns])
+
+
+def messages_frame(spans: Sequence[SpanRow]) -> DataFrame:
+    """Give the messages of all model calls as a DataFrame, one row a message of a call.
+
+    A call sends the conversation so far, so earlier messages are there again in each later call: a call's
+    rows are what its model was given and what it answered.
+
+    Args:
+        spans: Spans of any kind, in any order; each model call counts once.
+    """
+    rows = [
+        {
+            "trace_id": span.trace_id,
+            "span_id": span.span_id,
+            "session_id": span.session_id,
+            "index": place,
+            "role": message.role,
+            "content": message.content,
+            "tool_calls": text([call._asdict() for call in message.tool_calls]) if message.tool_calls else None,
+            "tool_call_id": message.tool_call_id,
+        }
+        for span in innermost_calls(spans)
+        for place, message in enumerate(messages_of(span))
+    ]
+    return _frame(MESSAGES_SCHEMA, rows)
+
+
+def sessions_frame(cards: Sequence[SessionCard]) -> DataFrame:
+    """Give sessions as a DataFrame, one row a session; figures include those of child sessions.
+
+    Args:
+        cards: The sessions' cards, as `sessions.session_card` makes them.
+    """
+    rows = [
+        {
+            **card.totals._asdict(),
+            "session_id": card.session_id,
+            "parent_session_id": card.parent_session_id,
+            "attributes": text(dict(card.attributes)),
+            "tags": card.tags,
+            "status": card.status,
+            "first_seen": card.first_seen,
+            "last_seen": card.last_seen,
+            "runs": card.runs,
+        }
+        for card in cards
+    ]
+    return _frame(SESSIONS_SCHEMA, rows)
+
+
+def _of_turn(turn: Turn) -> dict[str, Any]:
+    fields = ("trace_id", "session_id", "name", "user", "assistant", "model", "error", "recovered")
+    return {name: getattr(turn, name) for name in fields}
+
+
+def _frame(schema: Sequence[Column], rows: Sequence[dict[str, Any]]) -> DataFrame:
+    pd = require("pandas", extra="notebook")
+    data = {column.name: array_of([row[column.name] for row in rows], column) for column in schema}
+    return pd.DataFrame(data, index=pd.RangeIndex(len(rows)), copy=False)
+
+
+def _values(spans: Sequence[SpanRow], name: str) -> list[Any]:
+    values: list[Any] = list(map(itemgetter(SpanRow._fields.index(name)), spans))
+    reader = _JSON.get(name)
+    return values if reader is None else reader(values)
+
+
+def _json(values: Iterable[Any]) -> list[str | None]:
+    dumps = orjson.dumps
+    found: list[str | None] = []
+    for value in values:
+        try:
+            found.append(dumps(value).decode())
+        except TypeError:
+            # A mapping that is no dict, or a lone surrogate.
+            found.append(text(dict(value) if hasattr(value, "keys") else value))
+    return found
+
+
+def _records(names: tuple[str, ...]) -> Callable[[Iterable[Any]], list[str | None]]:
+    def read(values: Iterable[Any]) -> list[str | None]:
+        # Most spans have none: one text for all of them.
+        return [
+            "[]" if not records else _json([[{name: getattr(record, name) for name in names} for record in records]])[0]
+            for records in values
+        ]
+
+    return read
+
+
+_JSON: dict[str, Callable[[Iterable[Any]], list[str | None]]] = {
+    "attributes": _json,
+    "events": _records(("name", "time", "attributes")),
+    "links": _records(("trace_id", "span_id", "attributes")),
+    "annotations": _records(("time", "label", "reasoning", "tags", "metadata")),
+}
+
+
+def _spread(spans: Sequence[SpanRow], key: str | None) -> dict[str, Any]:
+    keys = [key] if key is not None else list(dict.fromkeys(key for span in spans for key in span.attributes))
+    return {_PREFIX + name: inferred(cast("list[Any]", [span.attributes.get(name) for span in spans])) for name in keys}

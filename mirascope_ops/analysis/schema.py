@@ -1,0 +1,143 @@
+"""The columns of every table: names, dtypes, order and meaning, each said once.
+
+Strings are `string[pyarrow]`: Arrow-backed, with pandas' own string methods, and with `pd.NA` for what is
+missing, as in the nullable Int64 and Float64 columns beside them (pandas' default `str` has NaN instead).
+`tags` is an Arrow list of strings, which Parquet keeps as such. Attributes, events and links are JSON
+text, since no two spans have the same keys; `spans_frame(attributes="columns")` spreads attributes out.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+TIME = "datetime64[ns, UTC]"
+DURATION = "timedelta64[ns]"
+TEXT = "string[pyarrow]"
+COUNT = "Int64"
+NUMBER = "Float64"
+CATEGORY = "category"
+TEXTS = "list<string>[pyarrow]"
+
+KINDS = ("llm", "embedding", "retriever", "tool", "agent", "chain", "other")
+STATUSES = ("unset", "ok", "error", "open", "interrupted")
+
+
+class Column(NamedTuple):
+    """One column of a table.
+
+    Attributes:
+        name: Its name.
+        dtype: The pandas dtype, as text.
+        description: What it holds.
+        categories: All values of a categorical column, present or not.
+    """
+
+    name: str
+    dtype: str
+    description: str
+    categories: tuple[str, ...] = ()
+
+
+SPANS_SCHEMA: tuple[Column, ...] = (
+    Column("trace_id", TEXT, "32 hex digits"),
+    Column("span_id", TEXT, "16 hex digits"),
+    Column("parent_id", TEXT, "the parent's span_id, missing at a root"),
+    Column("session_id", TEXT, "the span's own session, else its nearest ancestor's, else its trace's"),
+    Column("conversation_id", TEXT, "the conversation that the emitting library named"),
+    Column("name", TEXT, "the span's name"),
+    Column("kind", CATEGORY, "what the span is for", KINDS),
+    Column("status", CATEGORY, "how it ended; open and interrupted spans have no end", STATUSES),
+    Column("start", TIME, "when it started"),
+    Column("end", TIME, "when it ended"),
+    Column("duration", DURATION, "end - start, never negative"),
+    Column("input", TEXT, "what went in: JSON, or plain text"),
+    Column("output", TEXT, "what came out: JSON, or plain text"),
+    Column("model", TEXT, "the model that answered, else the one that was asked"),
+    Column("provider", TEXT, "the model's provider"),
+    Column("input_tokens", COUNT, "tokens of the prompt, cached ones included"),
+    Column("output_tokens", COUNT, "tokens of the answer"),
+    Column("cache_read_tokens", COUNT, "tokens of the prompt that came from the provider's cache"),
+    Column("cost", NUMBER, "US dollars as reported, missing where nothing was"),
+    Column("ttft", DURATION, "time to the first token, from the span's start"),
+    Column("error_type", TEXT, "the exception's type"),
+    Column("error_message", TEXT, "the exception's message, else the status's"),
+    Column("user_id", TEXT, "the application's user"),
+    Column("tags", TEXTS, "the span's tags"),
+    Column("session_attributes", TEXT, "JSON of the session's attributes when the span started"),
+    Column("cell_id", TEXT, "the notebook cell that made the span"),
+    Column("execution_count", COUNT, "that cell's execution count"),
+    Column("notebook", TEXT, "the notebook's path"),
+    Column("service", TEXT, "the resource's service.name"),
+    Column("scope", TEXT, "the instrumentation scope"),
+    Column("attributes", TEXT, "JSON of everything that was emitted, under the names that were emitted"),
+    Column("events", TEXT, "JSON list of {name, time (ns), attributes}"),
+    Column("links", TEXT, "JSON list of {trace_id, span_id, attributes}"),
+    Column("run_id", TEXT, "the entry into the session"),
+    Column("annotations", TEXT, "JSON list of {time (ns), label, reasoning, tags, metadata}"),
+)
+
+TRACES_SCHEMA: tuple[Column, ...] = (
+    Column("trace_id", TEXT, "32 hex digits"),
+    Column("session_id", TEXT, "the session of the trace's root"),
+    Column("name", TEXT, "the root's name"),
+    Column("status", CATEGORY, "the root's status", STATUSES),
+    Column("start", TIME, "first start in the trace"),
+    Column("end", TIME, "last end in the trace"),
+    Column("duration", DURATION, "end - start"),
+    Column("ttft", DURATION, "time to the first token of the first model call that streamed"),
+    Column("spans", COUNT, "number of spans"),
+    Column("errors", COUNT, "number of spans that failed"),
+    Column("llm_calls", COUNT, "number of model calls, each counted once"),
+    Column("model", TEXT, "the model that answered last"),
+    Column("input_tokens", COUNT, "tokens of all prompts"),
+    Column("output_tokens", COUNT, "tokens of all answers"),
+    Column("cache_read_tokens", COUNT, "tokens of prompts that came from a cache"),
+    Column("cost", NUMBER, "US dollars as reported"),
+    Column("error", TEXT, "the error's message where the trace failed"),
+    Column("recovered", TEXT, "the message of an error inside a trace that went well"),
+)
+
+TURNS_SCHEMA: tuple[Column, ...] = (
+    Column("trace_id", TEXT, "32 hex digits"),
+    Column("session_id", TEXT, "the session of the trace's root"),
+    Column("user", TEXT, "what the user said"),
+    Column("assistant", TEXT, "what was answered"),
+    Column("start", TIME, "first start in the trace"),
+    Column("duration", DURATION, "last end - first start"),
+    Column("ttft", DURATION, "time to the first token of the first model call that streamed"),
+    Column("model", TEXT, "the model that answered last"),
+    Column("input_tokens", COUNT, "tokens of all prompts"),
+    Column("output_tokens", COUNT, "tokens of all answers"),
+    Column("cost", NUMBER, "US dollars as reported"),
+    Column("llm_calls", COUNT, "number of model calls, each counted once"),
+    Column("error", TEXT, "the error's message where the turn failed"),
+)
+
+MESSAGES_SCHEMA: tuple[Column, ...] = (
+    Column("trace_id", TEXT, "32 hex digits"),
+    Column("span_id", TEXT, "the model call"),
+    Column("session_id", TEXT, "the model call's session"),
+    Column("index", COUNT, "the message's place in the call, from 0; answers come last"),
+    Column("role", TEXT, "system, user, assistant or tool"),
+    Column("content", TEXT, "the text"),
+    Column("tool_calls", TEXT, "JSON list of {name, arguments, id}, missing where none was asked for"),
+    Column("tool_call_id", TEXT, "the request that a tool message answers"),
+)
+
+SESSIONS_SCHEMA: tuple[Column, ...] = (
+    Column("session_id", TEXT, "the session"),
+    Column("parent_session_id", TEXT, "the session in which it was entered"),
+    Column("attributes", TEXT, "JSON of the session's attributes"),
+    Column("tags", TEXTS, "all tags of its spans"),
+    Column("status", CATEGORY, "error where a turn failed, open while spans run", STATUSES),
+    Column("first_seen", TIME, "first sign of it"),
+    Column("last_seen", TIME, "last sign of it"),
+    Column("runs", COUNT, "how often it was entered"),
+    Column("traces", COUNT, "number of traces, those of child sessions included"),
+    Column("spans", COUNT, "number of spans, those of child sessions included"),
+    Column("errors", COUNT, "number of spans that failed"),
+    Column("llm_calls", COUNT, "number of model calls, each counted once"),
+    Column("input_tokens", COUNT, "tokens of all prompts"),
+    Column("output_tokens", COUNT, "tokens of all answers"),
+    Column("cost", NUMBER, "US dollars as reported"),
+)
