@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirascope_ops._optional import require
+from mirascope_ops.analysis.columns import array_of
 from mirascope_ops.analysis.rows import SpanRow, Totals
+from mirascope_ops.analysis.schema import SPANS_SCHEMA
 from mirascope_ops.analysis.tree import Lineage, lineage, self_times
 from mirascope_ops.exceptions import ConfigurationError
 
@@ -102,10 +104,11 @@ def summary(spans: Sequence[SpanRow], by: str | Sequence[str] = "name") -> DataF
         by: The field or the fields to group by, such as "name", "kind" or ["model", "status"].
 
     Returns:
-        A DataFrame indexed by the group. `count` and `errors` are Int64; `p50`, `p95`, `p99` and `total` of
-        the durations, and `self_time` (without the time of children), are timedelta64[ns] and leave out open
-        spans; `input_tokens`, `output_tokens` (Int64) and `cost` (Float64, US dollars) count each model
-        call once, in the group of the innermost span that reported it.
+        A DataFrame indexed by the group, with the dtypes that the fields have in the spans frame. `count` and
+        `errors` are Int64; `p50`, `p95`, `p99` and `total` of the durations, and `self_time` (without the time
+        of children), are timedelta64[ns] and leave out open spans; `input_tokens`, `output_tokens` (Int64)
+        and `cost` (Float64, US dollars) count each model call once, in the group of the innermost span that
+        reported it.
 
     Raises:
         ConfigurationError: `by` names no field by which spans can be grouped.
@@ -120,7 +123,8 @@ def summary(spans: Sequence[SpanRow], by: str | Sequence[str] = "name") -> DataF
     calls = counted(linked)
     usage, cost = set(calls.usage), set(calls.cost)
     found = linked.spans
-    table = pd.DataFrame({field: pd.Series([getattr(span, field) for span in found], dtype=object) for field in fields})
+    schema = {column.name: column for column in SPANS_SCHEMA}
+    table = pd.DataFrame({field: array_of([getattr(span, field) for span in found], schema[field]) for field in fields})
     table["#error"] = pd.array([int(span.status == "error") for span in found], dtype="Int64")
     table["#duration"] = pd.array([span.duration for span in found], dtype="Int64")
     table["#self"] = pd.array(self_times(linked), dtype="Int64")
@@ -129,7 +133,7 @@ def summary(spans: Sequence[SpanRow], by: str | Sequence[str] = "name") -> DataF
         table[f"#{name}"] = pd.array(values, dtype="Int64")
     costs = [span.cost if place in cost else None for place, span in enumerate(found)]
     table["#cost"] = pd.array(costs, dtype="Float64")
-    groups = table.groupby(fields if len(fields) > 1 else fields[0], dropna=False, sort=False)
+    groups = table.groupby(fields if len(fields) > 1 else fields[0], dropna=False, observed=True, sort=False)
     durations = groups["#duration"]
     result = pd.DataFrame(
         {
