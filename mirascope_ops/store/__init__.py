@@ -1,1 +1,72 @@
-"""store."""
+"""The store: where spans, sessions and annotations are kept, and what can be done to it.
+
+Example:
+    >>> from mirascope_ops import ops
+    >>> ops.store.flush()
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mirascope_ops.store.protocol import StoreStats
+
+__all__ = ["delete", "flush", "stats", "vacuum"]
+
+
+def stats() -> StoreStats:
+    """Say what is kept, where, for how long, and how to switch it off.
+
+    Raises:
+        StoreError: The store cannot be read.
+
+    Example:
+        >>> stats().recording
+        True
+    """
+    from mirascope_ops.store import recorder  # noqa: PLC0415 - importing the package opens nothing
+    from mirascope_ops.store.protocol import StoreStats  # noqa: PLC0415
+
+    active = recorder.active()
+    active.flush()
+    return active.store.stats() if active.recording else StoreStats(recording=False)
+
+
+def flush() -> None:
+    """Write all that was recorded so far; look-ups do it by themselves."""
+    from mirascope_ops.store import recorder  # noqa: PLC0415 - importing the package opens nothing
+
+    recorder.active().flush()
+
+
+def delete(session: str) -> int:
+    """Delete a session for good: its runs, spans and annotations.
+
+    Args:
+        session: The session's id.
+
+    Returns:
+        How many spans were deleted.
+
+    Raises:
+        StoreError: The store cannot be written.
+    """
+    from mirascope_ops.store import recorder  # noqa: PLC0415 - importing the package opens nothing
+
+    active = recorder.active()
+    active.flush()
+    return active.store.delete([session])
+
+
+def vacuum() -> None:
+    """Give the space of deleted spans back to the file system.
+
+    Raises:
+        StoreError: The store cannot be written.
+    """
+    from mirascope_ops.store import recorder  # noqa: PLC0415 - importing the package opens nothing
+
+    compact = getattr(recorder.active().store, "vacuum", None)
+    if compact is not None:
+        compact()

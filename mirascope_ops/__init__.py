@@ -1,0 +1,187 @@
+"""Operations for LLM applications: sessions, traces and spans, at home in Jupyter.
+
+    from mirascope_ops import ops
+
+    @ops.trace
+    def answer(question: str) -> str: ...
+
+    with ops.session(id="user-123", attributes={"user_tier": "premium"}):
+        answer.wrapped("What is the capital of France?")
+
+    ops.get_session("user-123")
+
+`ops` is this package: `import mirascope_ops as ops` is the same thing. Importing it opens nothing, starts
+nothing and prints nothing; the first span opens the local store.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from mirascope_ops.core import backend as _backend
+from mirascope_ops.core.configuration import configure, read_environment
+from mirascope_ops.core.propagation import (
+    SESSION_HEADER_NAME,
+    ContextPropagator,
+    PropagatorFormat,
+    extract_context,
+    extract_session_id,
+    get_propagator,
+    inject_context,
+    propagated_context,
+    reset_propagator,
+)
+from mirascope_ops.core.result import Trace
+from mirascope_ops.core.session import SessionContext, current_session, session
+from mirascope_ops.core.span import Span, span
+from mirascope_ops.core.tracing import AsyncTracedFunction, TraceDecorator, TracedFunction, trace
+from mirascope_ops.exceptions import (
+    ConfigurationError,
+    NotFoundError,
+    OpsError,
+    SessionError,
+    StoreError,
+    TraceTargetError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+
+    from mirascope_ops import llm, ops, store
+    from mirascope_ops.core.processor import SessionProcessor
+    from mirascope_ops.core.span import EndedSpan
+    from mirascope_ops.reading import get_session, get_trace, last_trace, sessions, spans, traces
+    from mirascope_ops.sessionset import Session, SessionSet
+    from mirascope_ops.spanset import SpanSet, StoredTrace, TraceSet
+
+__all__ = [
+    "SESSION_HEADER_NAME",
+    "AsyncTracedFunction",
+    "ConfigurationError",
+    "ContextPropagator",
+    "NotFoundError",
+    "OpsError",
+    "PropagatorFormat",
+    "Session",
+    "SessionContext",
+    "SessionError",
+    "SessionProcessor",
+    "SessionSet",
+    "Span",
+    "SpanSet",
+    "StoreError",
+    "StoredTrace",
+    "Trace",
+    "TraceDecorator",
+    "TraceSet",
+    "TraceTargetError",
+    "TracedFunction",
+    "configure",
+    "current_session",
+    "extract_context",
+    "extract_session_id",
+    "get_propagator",
+    "get_session",
+    "get_trace",
+    "inject_context",
+    "last_trace",
+    "llm",
+    "ops",
+    "propagated_context",
+    "reset_propagator",
+    "session",
+    "sessions",
+    "span",
+    "spans",
+    "store",
+    "trace",
+    "traces",
+]
+
+# Names that are loaded on first use: reading brings in analysis, which a program that only traces never needs.
+_LAZY = {
+    "Session": "sessionset",
+    "SessionProcessor": "core.processor",
+    "SessionSet": "sessionset",
+    "SpanSet": "spanset",
+    "StoredTrace": "spanset",
+    "TraceSet": "spanset",
+    "get_session": "reading",
+    "get_trace": "reading",
+    "last_trace": "reading",
+    "sessions": "reading",
+    "spans": "reading",
+    "traces": "reading",
+}
+_MODULES = ("llm", "ops", "store", "testing")
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a function, a class or a module
+    if name in _LAZY:
+        found = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+        globals()[name] = found
+        return found
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _LazyBackend:
+    """What is above the core, imported when the core first asks for it."""
+
+    @property
+    def _reading(self) -> ModuleType:
+        from mirascope_ops import reading  # noqa: PLC0415 - loaded on first use
+
+        return reading
+
+    @property
+    def _recorder(self) -> ModuleType:
+        from mirascope_ops.store import recorder  # noqa: PLC0415 - loaded on first use
+
+        return recorder
+
+    def open(self) -> Callable[[EndedSpan], None]:
+        return self._recorder.active().sink
+
+    def reopen(self, setting: Any) -> None:  # noqa: ANN401 - a path, ":memory:", "off" or None
+        self._recorder.reopen(setting)
+
+    def record_run(self, context: SessionContext) -> None:
+        self._recorder.active().record_run(context)
+
+    def annotate(self, annotation: Mapping[str, Any]) -> None:
+        from mirascope_ops.store.records import AnnotationRecord  # noqa: PLC0415 - loaded on first use
+
+        self._recorder.active().annotate(AnnotationRecord(**annotation))
+
+    def session(self, context: SessionContext) -> Session:
+        return self._reading.session_card_of(context)
+
+    def spans(self, trace_id: str, span_id: str) -> SpanSet:
+        return self._reading.get_trace(trace_id).below(span_id)
+
+
+_backend.install(_LazyBackend())
+read_environment()
+
+
+def load_ipython_extension(ipython: Any) -> None:  # noqa: ANN401 - an InteractiveShell
+    """Load the notebook extension: `%load_ext mirascope_ops`."""
+    from mirascope_ops.notebook import extension  # noqa: PLC0415 - IPython is loaded in a notebook only
+
+    extension.load(ipython)
+
+
+def unload_ipython_extension(ipython: Any) -> None:  # noqa: ANN401 - an InteractiveShell
+    """Unload the notebook extension: `%unload_ext mirascope_ops`."""
+    from mirascope_ops.notebook import extension  # noqa: PLC0415 - IPython is loaded in a notebook only
+
+    extension.unload(ipython)

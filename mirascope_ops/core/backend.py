@@ -1,0 +1,81 @@
+"""The one way up: what the core asks of the layers above it.
+
+Layers point down, yet a `Trace` can show itself and a span must reach a store. Both go through the `Backend`
+that the package root installs; the core knows only this protocol. `sink` is apart because it is called for
+every span: it starts as a function that opens the store on the first span and is replaced by the store's own
+append, so that a span costs one call and no look-up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mirascope_ops.core.session import SessionContext
+    from mirascope_ops.core.span import EndedSpan
+
+
+class Backend(Protocol):
+    """What is above the core, as the core sees it."""
+
+    def open(self) -> Callable[[EndedSpan], None]:
+        """Open the store; return the function that takes each ended span."""
+        ...
+
+    def reopen(self, setting: Any) -> None:  # noqa: ANN401 - a path, ":memory:", "off" or None for the default
+        """Use another store from now on; what was recorded before is flushed to the old one."""
+        ...
+
+    def record_run(self, context: SessionContext) -> None:
+        """Take note that a session was entered, changed or left."""
+        ...
+
+    def annotate(self, annotation: Mapping[str, Any]) -> None:
+        """Keep a judgement on a span: `AnnotationRecord`'s fields."""
+        ...
+
+    def session(self, context: SessionContext) -> Any:  # noqa: ANN401 - spanset.Session, which is above us
+        """Return the stored session of this context: spans, turns, tables, views."""
+        ...
+
+    def spans(self, trace_id: str, span_id: str) -> Any:  # noqa: ANN401 - spanset.SpanSet, which is above us
+        """Return a span with all spans below it."""
+        ...
+
+
+_backend: Backend | None = None
+
+
+def install(backend: Backend) -> None:
+    """Install what is above the core; called once, by the package root."""
+    global _backend  # noqa: PLW0603 - set once, at import
+    _backend = backend
+
+
+def get() -> Backend:
+    """Return the installed backend.
+
+    Raises:
+        RuntimeError: The core was imported without the package root; import mirascope_ops.
+    """
+    if _backend is None:
+        message = "mirascope_ops.core is in use without its package: import mirascope_ops first."
+        raise RuntimeError(message)
+    return _backend
+
+
+def _open(ended: EndedSpan) -> None:
+    """Open the store for the first span, then stand aside."""
+    set_sink(get().open())
+    sink(ended)
+
+
+sink: Callable[[EndedSpan], None] = _open
+
+
+def set_sink(function: Callable[[EndedSpan], None] | None) -> None:
+    """Send ended spans to this function; None opens the store again on the next span."""
+    global sink  # noqa: PLW0603 - replaced when a store opens or closes
+    sink = _open if function is None else function

@@ -1,0 +1,190 @@
+"""Running something around a callable without changing what kind of callable it is.
+
+A decorated generator function is still a generator function, and so on: frameworks look. For generators there
+is more to it. Their body runs in the consumer's context, piece by piece, so whatever is "current" in the body
+has to be put away at every `yield` and brought back at every resumption; `Carried` does that for the session
+and for OpenTelemetry's Context. Nothing else of the user's context is touched.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+
+from mirascope_ops.core import context
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator
+    from contextvars import ContextVar
+
+    from opentelemetry.context import Context
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Scope(Protocol):
+    """What is open while the body of a generator exists."""
+
+    def call(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401 - a generator
+        """Make the generator, with the user's arguments."""
+        ...
+
+    def item(self, value: Any) -> None:  # noqa: ANN401 - whatever the user's generator yields
+        """The body yielded a value."""
+        ...
+
+    def close(self, error: BaseException | None) -> None:
+        """The body ended: by returning (None) or by this error; GeneratorExit means that it was closed."""
+        ...
+
+
+class Carried:
+    """What is current in a generator's body: set while the body runs, put away while it waits.
+
+    Use it as a context manager around each piece of the body.
+    """
+
+    __slots__ = ("_context", "_outer", "_session", "_variable")
+
+    def __init__(self, variable: ContextVar[Any]) -> None:
+        self._variable = variable
+        self._session: Any = variable.get()
+        self._context: Context = context.get()
+        self._outer: tuple[Any, Context] = (None, self._context)
+
+    def __enter__(self) -> None:
+        self._outer = (self._variable.get(), context.get())
+        self._variable.set(self._session)
+        context.attach_context(self._context)
+
+    def __exit__(self, *_: object) -> None:
+        self._session, self._context = self._variable.get(), context.get()
+        session, outer = self._outer
+        self._variable.set(session)
+        context.attach_context(outer)
+
+
+def around_generator(fn: F, variable: ContextVar[Any], open_scope: Callable[..., Scope]) -> F:
+    """Wrap a generator function: the scope opens at the first `next` and closes when the body ends.
+
+    Args:
+        fn: The generator function.
+        variable: The ContextVar of the current session.
+        open_scope: Called with the arguments (a tuple and a dict); returns the scope.
+    """
+
+    @functools.wraps(fn)
+    def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        carried = Carried(variable)
+        with carried:
+            scope = open_scope(args, kwargs)
+        return (yield from _drive(scope.call(fn, args, kwargs), carried, scope))
+
+    return cast("F", wrapper)
+
+
+def _drive(body: Generator[Any, Any, Any], carried: Carried, scope: Scope) -> Generator[Any, Any, Any]:
+    """Run a generator's body inside `carried`, passing on all that is sent, thrown, yielded and returned."""
+    sent: Any = None
+    thrown: BaseException | None = None
+    while True:
+        try:
+            with carried:
+                item = body.send(sent) if thrown is None else body.throw(thrown)
+        except StopIteration as stop:
+            with carried:
+                scope.close(None)
+            return stop.value
+        except BaseException as error:
+            with carried:
+                scope.close(error)
+            raise
+        scope.item(item)
+        sent = thrown = None
+        try:
+            sent = yield item
+        except BaseException as error:  # noqa: BLE001 - GeneratorExit too: the body decides what becomes of it
+            thrown = error
+
+
+def around_async_generator(fn: F, variable: ContextVar[Any], open_scope: Callable[..., Scope]) -> F:
+    """Wrap an async generator function; as `around_generator`."""
+
+    @functools.wraps(fn)
+    async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        carried = Carried(variable)
+        with carried:
+            scope = open_scope(args, kwargs)
+        body: AsyncGenerator[Any, Any] = scope.call(fn, args, kwargs)
+        sent: Any = None
+        thrown: BaseException | None = None
+        while True:
+            try:
+                with carried:
+                    item = await (body.asend(sent) if thrown is None else body.athrow(thrown))
+            except StopAsyncIteration:
+                with carried:
+                    scope.close(None)
+                return
+            except BaseException as error:
+                with carried:
+                    scope.close(error)
+                raise
+            scope.item(item)
+            sent = thrown = None
+            try:
+                sent = yield item
+            except BaseException as error:  # noqa: BLE001 - GeneratorExit too: the body decides what becomes of it
+                thrown = error
+
+    return cast("F", wrapper)
+
+
+def in_context(fn: F, variable: ContextVar[Any], manager: Callable[[], Any]) -> F:
+    """Wrap a function of any kind so that each call runs inside a context manager of its own.
+
+    Args:
+        fn: A function, coroutine function, generator function or async generator function.
+        variable: The ContextVar of the current session.
+        manager: Makes the context manager for one call.
+
+    Returns:
+        A function of the same kind.
+    """
+
+    class _Managed:
+        """A context manager as a scope."""
+
+        def __init__(self, *_: object) -> None:
+            self._manager = manager()
+            self._manager.__enter__()
+
+        def call(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401 - a generator
+            return fn(*args, **kwargs)
+
+        def item(self, value: Any) -> None:  # noqa: ANN401 - whatever is yielded
+            pass
+
+        def close(self, error: BaseException | None) -> None:
+            self._manager.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
+
+    if inspect.isasyncgenfunction(fn):
+        return around_async_generator(fn, variable, _Managed)
+    if inspect.isgeneratorfunction(fn):
+        return around_generator(fn, variable, _Managed)
+    if inspect.iscoroutinefunction(fn):
+
+        @functools.wraps(fn)
+        async def async_wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - what fn returns
+            with manager():
+                return await fn(*args, **kwargs)
+
+        return cast("F", async_wrapper)
+
+    @functools.wraps(fn)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - what fn returns
+        with manager():
+            return fn(*args, **kwargs)
+
+    return cast("F", wrapper)

@@ -1,0 +1,131 @@
+"""A traced call, from its arguments to its result: what every wrapper in `tracing` does around the user's code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from mirascope_ops.core import capture, clock, guard, responses
+from mirascope_ops.core.span import Span, begin, start
+
+if TYPE_CHECKING:
+    from mirascope_ops.core.site import CallSite
+
+_ITEM_SIZE: Final = 64  # bytes that a yielded value other than a string counts for
+
+
+def open_call(site: CallSite, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Span:
+    """Capture a call's arguments, start its span and make it current; never raises an Exception.
+
+    Args:
+        site: The traced function.
+        args: Its positional arguments, `self` included.
+        kwargs: Its keyword arguments.
+
+    Returns:
+        The span; one that records nothing where something of ours failed.
+    """
+    try:
+        return begin(site, site.capture_arguments(args, kwargs))
+    except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
+        guard.report("starting the span of a traced call", error)
+        return Span(site.name)
+
+
+def prepare_call(site: CallSite, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Span:
+    """Capture a call's arguments now, for a span that starts later: a generator's, at its first item."""
+    span = Span(site.name)
+    try:
+        span.adopt(site, site.capture_arguments(args, kwargs))
+    except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
+        guard.report("capturing arguments", error)
+    return span
+
+
+def close_call(span: Span, site: CallSite, result: Any) -> None:  # noqa: ANN401 - any result
+    """Capture a call's result and end its span; never raises an Exception."""
+    try:
+        ended = clock.now()
+        if responses.is_response(result):
+            span.give_output(responses.record_response(span, result))
+        else:
+            span.give_output(site.capture_result(result))
+    except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
+        guard.report("capturing a result", error)
+        ended = None
+    span.finish_at(ended)
+
+
+def fail_call(span: Span, error: BaseException) -> None:
+    """Note the exception that left a call and end its span; never raises an Exception."""
+    span.fail(error)
+    span.finish_at(None)
+
+
+class Iteration:
+    """The span of a generator: it covers the iteration and keeps what was yielded.
+
+    A stream of strings is kept as the text that they make together, anything else as a list. What is over the
+    size limit is counted and left out.
+    """
+
+    __slots__ = ("_bytes", "_dropped", "_items", "_site", "_text", "span")
+
+    def __init__(self, site: CallSite, span: Span) -> None:
+        self.span = span
+        self._site = site
+        self._items: list[Any] = []  # as `capture_result` gives them: text, numbers, JSON text
+        self._text = True
+        self._bytes = self._dropped = 0
+
+    @classmethod
+    def open(cls, site: CallSite, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iteration:
+        """Start the span of a generator's body."""
+        return cls(site, open_call(site, args, kwargs))
+
+    @classmethod
+    def resume(cls, site: CallSite, span: Span) -> Iteration:
+        """Start a span that `prepare_call` made."""
+        try:
+            start(span)
+        except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
+            guard.report("starting the span of a generator", error)
+        return cls(site, span)
+
+    def call(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401 - a generator function, its generator
+        """Make the generator; gives it the span where it wants one."""
+        at = self._site.skipped
+        return fn(*args[:at], self.span, *args[at:], **kwargs) if self._site.wants_span else fn(*args, **kwargs)
+
+    def item(self, value: Any) -> None:  # noqa: ANN401 - whatever is yielded
+        """Keep a yielded value."""
+        try:
+            captured = self._site.capture_result(value)
+            if captured is None and value is not None:
+                return
+            if not isinstance(value, str) and isinstance(captured, str):
+                captured = orjson.Fragment(captured)
+            if self._bytes > capture.policy.limit:
+                self._dropped += 1
+                return
+            self._text = self._text and type(value) is str
+            self._items.append(captured)
+            self._bytes += len(captured) if isinstance(captured, str) else _ITEM_SIZE
+        except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
+            guard.report("capturing a yielded value", error)
+
+    def close(self, error: BaseException | None) -> None:
+        """End the span."""
+        try:
+            if self._items:
+                self.span.give_output(self._joined())
+        except Exception as fault:  # noqa: BLE001 - our bug is not the user's exception
+            guard.report("capturing yielded values", fault)
+        if error is not None:
+            self.span.fail(error)
+        self.span.finish_at(None)
+
+    def _joined(self) -> str:
+        more = [f"… [{self._dropped:,} more items]"] if self._dropped else []
+        return "".join(self._items + more) if self._text else capture.dump([*self._items, *more])

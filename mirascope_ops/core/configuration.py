@@ -1,0 +1,106 @@
+"""`ops.configure`: which provider, which store, what is captured and what is masked."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import trace as otel_trace
+
+from mirascope_ops.core import backend, capture, pipeline
+from mirascope_ops.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_CAPTURE_VARIABLE: Final = "MIRASCOPE_OPS_CAPTURE"
+_OFF: Final = frozenset(("0", "off", "false", "no"))
+
+
+class _Unchanged:
+    """Tells an argument that was left out from None."""
+
+    def __repr__(self) -> str:
+        return "<unchanged>"
+
+
+_UNCHANGED: Final = _Unchanged()
+
+
+def configure(
+    *,
+    tracer_provider: Any = None,  # noqa: ANN401 - an SDK TracerProvider; anything else is refused with a reason
+    store: str | Path | None | _Unchanged = _UNCHANGED,
+    capture_content: bool | None = None,
+    capture_limit: int | None = None,
+    redact: Callable[[str, Any], Any] | None | _Unchanged = _UNCHANGED,
+    mask_secrets: bool | None = None,
+) -> None:
+    """Change how this process is traced; what is left out stays as it is.
+
+    Nothing need be configured: without this, spans go to the local store and join whatever tracer provider
+    exists. Calling it also installs an OpenTelemetry tracer provider where there is none, so that spans of
+    other libraries are seen.
+
+    Args:
+        tracer_provider: The SDK TracerProvider whose sampler, limits, processors and resource our spans use. It
+            becomes the global one where there is none.
+        store: A file, ":memory:" for nothing on disk, "off" to record nothing, None for the default place.
+        capture_content: Whether arguments and results are captured.
+        capture_limit: Bytes of JSON a captured value; longer ones are cut.
+        redact: Called with the key and value of everything that is captured; returns what is kept instead.
+            None takes an earlier one away.
+        mask_secrets: Whether values under keys such as `api_key` or `password` are masked.
+
+    Raises:
+        ConfigurationError: A value means nothing; nothing is changed.
+        StoreError: The store cannot be opened.
+
+    Example:
+        >>> configure(store=":memory:", capture_limit=16_384)
+    """
+    if tracer_provider is not None and not hasattr(tracer_provider, "add_span_processor"):
+        message = (
+            "tracer_provider must be an SDK TracerProvider (opentelemetry.sdk.trace.TracerProvider), "
+            f"got {type(tracer_provider).__name__}."
+        )
+        raise ConfigurationError(message)
+    if capture_limit is not None and capture_limit < 1:
+        message = f"capture_limit is a number of bytes above 0, got {capture_limit}."
+        raise ConfigurationError(message)
+    if not isinstance(redact, _Unchanged) and redact is not None and not callable(redact):
+        message = f"redact must be a function of a key and a value, got {type(redact).__name__}."
+        raise ConfigurationError(message)
+    if not isinstance(store, _Unchanged):
+        backend.get().reopen(store)
+    policy = capture.policy
+    if capture_content is not None:
+        policy.enabled = capture_content
+    if capture_limit is not None:
+        policy.limit = capture_limit
+    if mask_secrets is not None:
+        policy.mask_secrets = mask_secrets
+    if not isinstance(redact, _Unchanged):
+        policy.redact = redact
+    if tracer_provider is None:
+        ensure_provider()
+    else:
+        if not pipeline.has_global():
+            otel_trace.set_tracer_provider(tracer_provider)
+        pipeline.pin(tracer_provider)
+
+
+def ensure_provider() -> None:
+    """Install an SDK tracer provider where none is, and join the one that is, so that foreign spans are seen."""
+    if not pipeline.has_global():
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - only where one is made
+
+        otel_trace.set_tracer_provider(TracerProvider())
+    pipeline.refresh()
+
+
+def read_environment() -> None:
+    """Apply `MIRASCOPE_OPS_CAPTURE` (off, 0, false or no: capture no arguments and results)."""
+    if os.environ.get(_CAPTURE_VARIABLE, "").strip().lower() in _OFF:
+        capture.policy.enabled = False

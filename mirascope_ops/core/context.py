@@ -1,0 +1,116 @@
+"""OpenTelemetry's current Context, read and set at the price of one ContextVar.
+
+`opentelemetry.context.attach` and `detach` cost about 1.5 us a pair and log an error when a token belongs to
+another `contextvars.Context`, which is everyday life for generators and notebook cells. So the ContextVar
+below them is used where the stock runtime context is in place (a private name: with any other runtime the
+public functions are, and a test runs the suite's core against both).
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace as otel_trace
+from opentelemetry.context import Context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _span_key() -> str:
+    """Find the key under which OpenTelemetry keeps the current span, by asking it to set one."""
+    (key,) = otel_trace.set_span_in_context(otel_trace.INVALID_SPAN, Context())
+    return key
+
+
+SPAN_KEY: Final = _span_key()
+
+
+class _PublicContext:
+    """The same three operations through OpenTelemetry's public functions only."""
+
+    def get(self) -> Context:
+        return otel_context.get_current()
+
+    def set(self, value: Context) -> Token[Context]:
+        return otel_context.attach(value)
+
+    def reset(self, token: Token[Context]) -> None:
+        otel_context.detach(token)
+
+
+def _runtime() -> ContextVar[Context] | _PublicContext:
+    runtime = getattr(otel_context, "_RUNTIME_CONTEXT", None)
+    variable = getattr(runtime, "_current_context", None)
+    return cast("ContextVar[Context]", variable) if isinstance(variable, ContextVar) else _PublicContext()
+
+
+CONTEXT: Final = _runtime()
+get: Callable[[], Context] = CONTEXT.get
+_set: Callable[[Context], Token[Context]] = CONTEXT.set
+_put = dict[str, object].__setitem__  # Context forbids item assignment to its users
+
+
+def attach(key: str, value: object) -> Token[Context]:
+    """Make a copy of the current Context, with one more entry, current.
+
+    Args:
+        key: The entry's key.
+        value: The entry.
+
+    Returns:
+        What `detach` needs.
+    """
+    context = Context(get())
+    _put(context, key, value)
+    return _set(context)
+
+
+def attach_context(context: Context) -> Token[Context]:
+    """Make a whole Context current; returns what `detach` needs."""
+    return _set(context)
+
+
+def detach(token: Token[Context], key: str, value: object) -> None:
+    """Undo `attach(key, value)`; never raises.
+
+    A token can be reset only in the `contextvars.Context` in which it was made. Elsewhere (a generator closed
+    by another task, the cells of a notebook) the Context from before is put back where ours is still
+    current, and another's is left alone.
+
+    Args:
+        token: What `attach` returned.
+        key: The key given to it.
+        value: The value given to it.
+    """
+    try:
+        CONTEXT.reset(token)
+    except (ValueError, RuntimeError):
+        if get().get(key) is value:
+            _put_back(token)
+
+
+def detach_context(token: Token[Context], context: Context) -> None:
+    """Undo `attach_context(context)`, in the same way as `detach`."""
+    try:
+        CONTEXT.reset(token)
+    except (ValueError, RuntimeError):
+        if get() is context:
+            _put_back(token)
+
+
+def reset(variable: ContextVar[Any], token: Token[Any], value: object) -> None:
+    """Undo `variable.set(value)`, in the same way as `detach`."""
+    try:
+        variable.reset(token)
+    except (ValueError, RuntimeError):
+        if variable.get() is value:
+            old = token.old_value
+            variable.set(None if old is Token.MISSING else old)
+
+
+def _put_back(token: Token[Context]) -> None:
+    old: Any = token.old_value
+    _set(old if isinstance(old, Context) else Context())

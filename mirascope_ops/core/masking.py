@@ -1,0 +1,101 @@
+"""Masking of values whose key says that they are secret.
+
+A key is matched as a whole name, whatever its case and separators, so `api_key`, `X-API-Key` and
+`apiKey` are masked and `max_tokens` is not. JSON text is searched for such keys first, with plain substring
+searches, because nearly all of it holds none and then nothing need be parsed.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MASK: Final = "[masked]"
+
+_NAMES: Final = frozenset(
+    "authorization proxyauthorization auth apikey xapikey apitoken apisecret token accesstoken refreshtoken idtoken "
+    "authtoken bearertoken bearer sessiontoken securitytoken secret clientsecret secretkey accesskey accesskeyid "
+    "secretaccesskey privatekey signingkey encryptionkey password passwd passphrase pwd cookie cookies setcookie "
+    "credential credentials xauthtoken xcsrftoken csrftoken connectionstring".split()
+)
+# A longer name that ends so is secret too: OPENAI_API_KEY, db_password, github_token, aws_secret_access_key.
+_ENDINGS: Final = ("apikey", "password", "passwd", "secret", "secretkey", "privatekey", "accesstoken", "authtoken")
+_TOKEN_OWNERS: Final = frozenset("github gitlab slack hf huggingface bot jwt oauth user session csrf aws azure".split())
+_SEPARATORS: Final = re.compile(r"[^a-z0-9]+")
+
+@lru_cache(maxsize=4096)
+def is_secret(key: str) -> bool:
+    """Tell whether values under this key are masked.
+
+    Args:
+        key: A parameter's, mapping key's, header's or attribute's name.
+
+    Returns:
+        Whether the name, as a whole, is one for secrets.
+
+    Example:
+        >>> is_secret("OPENAI_API_KEY"), is_secret("max_tokens")
+        (True, False)
+    """
+    words = [word for word in _SEPARATORS.split(key.rsplit(".", 1)[-1].lower()) if word]
+    name = "".join(words)
+    if name in _NAMES or name.endswith(_ENDINGS):
+        return True
+    return len(words) > 1 and words[-1] == "token" and words[0] in _TOKEN_OWNERS
+
+
+def may_hold_secret(text: str) -> bool:
+    """Tell cheaply whether JSON text may have a secret key; False is certain.
+
+    Every secret name, as it ends inside JSON text, holds one of these needles. Nearly all text holds none.
+    Written out, because a loop over the needles would take ten times as long as the searches.
+
+    Args:
+        text: JSON without spaces.
+    """
+    text = text.lower()
+    return (
+        'key":' in text
+        or 'token":' in text
+        or 'secret":' in text
+        or "passw" in text
+        or "auth" in text
+        or "cookie" in text
+        or "credential" in text
+        or 'bearer":' in text
+        or 'keyid":' in text
+        or 'pwd":' in text
+        or 'passphrase":' in text
+        or "connection" in text
+    )
+
+
+def mask(value: Any, redact: Callable[[str, Any], Any] | None = None, key: str = "") -> Any:  # noqa: ANN401 - JSON
+    """Copy JSON data with secrets masked.
+
+    Args:
+        value: JSON data: dict, list, str, int, float, bool or None.
+        redact: The user's own rule, called with each key and value that is not masked already; what it
+            returns is kept instead. List items are given under the list's key.
+        key: The key under which `value` stands.
+
+    Returns:
+        The copy.
+
+    Example:
+        >>> mask({"api_key": "sk-1", "n": [{"token": "t"}]})
+        {'api_key': '[masked]', 'n': [{'token': '[masked]'}]}
+    """
+    if key and value is not None and is_secret(key):
+        return MASK
+    if redact is not None:
+        value = redact(key, value)
+    if isinstance(value, dict):
+        return {name: mask(item, redact, str(name)) for name, item in value.items()}
+    if isinstance(value, list):
+        return [mask(item, redact, "" if redact is None else key) for item in value]
+    return value

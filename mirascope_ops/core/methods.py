@@ -1,0 +1,121 @@
+"""Traced methods: what makes `obj.method.wrapped(...)` know its object.
+
+A bound method hands every attribute look-up on to its function, so a plain function with a `wrapped` attribute
+would lose the object. A traced function defined in a class body is therefore a descriptor. It is a subclass of
+`staticmethod` because class machinery (pydantic, dataclasses, enum) lets that through as what it is, a
+member and not a field; unlike a property it leaves instances free to override it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from types import MethodType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _StaticMethod = staticmethod[..., Any]
+else:
+    _StaticMethod = staticmethod  # generic for type checkers only
+
+
+class TracedMethod(_StaticMethod):
+    """A traced function in a class body; binds like a function."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self.function = function
+
+    @property
+    def wrapped(self) -> Any:  # noqa: ANN401 - the traced function's own
+        """The function's `wrapped`, for use without an object."""
+        return self.function.wrapped  # type: ignore[attr-defined] # pyright: ignore[reportFunctionMemberAccess]
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:  # noqa: ANN401 - as a function binds
+        return self.function if instance is None else BoundTrace(self.function, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the function
+        return self.function(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the function
+        if name == "function":  # not set yet: copying and unpickling ask before __init__
+            raise AttributeError(name)
+        return getattr(self.function, name)
+
+
+class TracedClassMethod(TracedMethod):
+    """A traced class method: `@ops.trace` on top of `@classmethod`."""
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:  # noqa: ANN401 - as a class method binds
+        return BoundTrace(self.function, type(instance) if owner is None else owner)
+
+
+class BoundTrace:
+    """A traced method of an object: like a bound method, with `wrapped`.
+
+    Introspection sees the function (`__name__`, `__code__`, ...), which is how `inspect.iscoroutinefunction` and
+    its like recognise something that behaves like one.
+    """
+
+    __slots__ = ("__func__", "__self__", "__weakref__")
+
+    def __init__(self, function: Callable[..., Any], instance: Any) -> None:  # noqa: ANN401 - the object
+        self.__func__ = function
+        self.__self__ = instance
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the method
+        return self.__func__(self.__self__, *args, **kwargs)
+
+    def wrapped(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - a Trace, or an awaitable of one
+        """Call the method and return a `Trace`: its result, with its span."""
+        return self.__func__.wrapped(self.__self__, *args, **kwargs)  # type: ignore[attr-defined] # pyright: ignore[reportFunctionMemberAccess]
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(MethodType(self.__func__, self.__self__))
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride] - the method's, not this class's
+        return self.__func__.__doc__
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the function
+        return getattr(self.__func__, name)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BoundTrace):
+            return NotImplemented
+        return self.__self__ is other.__self__ and self.__func__ is other.__func__
+
+    def __hash__(self) -> int:
+        return hash((id(self.__self__), self.__func__))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (getattr, (self.__self__, self.__func__.__name__))
+
+    def __repr__(self) -> str:
+        return f"<traced method {self.__func__.__qualname__} of {self.__self__!r}>"
+
+
+class TracedObject:
+    """A traced callable object: calls are traced, everything else is the object's own."""
+
+    def __init__(self, target: Any, call: Callable[..., Any], wrapped: Callable[..., Any]) -> None:  # noqa: ANN401 - the object
+        self.__wrapped__ = target
+        self._call = call
+        self.wrapped = wrapped
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the object
+        return self._call(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the object
+        if name == "__wrapped__":  # not set yet: copying and unpickling ask before __init__
+            raise AttributeError(name)
+        return getattr(self.__wrapped__, name)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:  # noqa: ANN401 - as the object binds, or not
+        bind = getattr(type(self.__wrapped__), "__get__", None)
+        return self if instance is None or bind is None else BoundTrace(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<traced {self.__wrapped__!r}>"

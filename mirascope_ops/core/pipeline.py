@@ -1,0 +1,196 @@
+"""What the user configured in OpenTelemetry, as our spans need to see it.
+
+A span must honour the provider that exists: its sampler, limits, id generator, resource and processors. Asking
+the public API for these at every span costs as much as the span, so a `Pipeline` keeps them and `current()`
+checks with two identity comparisons that they still hold: a provider can be installed later, and processors
+can be added to it later.
+
+Private names used, each with a fallback: `opentelemetry.trace._TRACER_PROVIDER` (else the public
+`get_tracer_provider`), the provider's `_active_span_processor`, its `_span_processors`, `_span_limits` and
+`_disabled` (else no processors, default limits, enabled).
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import trace as otel_trace
+from opentelemetry.sdk.trace import SpanLimits
+from opentelemetry.sdk.trace import sampling as otel_sampling
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from mirascope_ops.core import guard
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+
+SCOPE_NAME: Final = "mirascope_ops"
+_HAS_GLOBAL: Final = hasattr(otel_trace, "_TRACER_PROVIDER")
+
+
+class Origin:
+    """Where a span comes from: the instrumentation scope and the resource, shared by many spans.
+
+    Attributes:
+        scope: The instrumentation scope.
+        is_foreign: Whether another library made the span.
+    """
+
+    __slots__ = ("_resource", "is_foreign", "scope")
+
+    def __init__(self, scope: InstrumentationScope, resource: Resource | None, *, is_foreign: bool = False) -> None:
+        self.scope = scope
+        self._resource = resource
+        self.is_foreign = is_foreign
+
+    @property
+    def resource(self) -> Resource:
+        """The resource; detected on first use where no provider gives one, because detection takes milliseconds."""
+        if self._resource is None:
+            from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - costs import time, needed here only
+
+            self._resource = Resource.create()
+        return self._resource
+
+
+class Pipeline:
+    """A provider's settings at one moment.
+
+    Attributes:
+        provider: The provider these are of, or None.
+        multi: What calls the provider's processors.
+        processors: The processors, the very tuple that was seen.
+        exporting: Whether there is a processor besides our own.
+        sampler: The sampler, or None where it is the default one, whose answer is known.
+        ids: The provider's id generator, or None where it is the default one.
+        limits: The provider's span limits.
+        origin: Our scope and the provider's resource.
+        disabled: Whether tracing is switched off (OTEL_SDK_DISABLED).
+    """
+
+    __slots__ = (
+        "disabled", "exporting", "ids", "limits", "multi", "origin", "pinned", "processors", "provider", "sampler",
+    )  # fmt: skip
+
+    def __init__(self, provider: Any, *, pinned: bool = False) -> None:  # noqa: ANN401 - the SDK's, or whatever is installed
+        self.provider = provider
+        self.pinned = pinned
+        sdk = _sdk_provider(provider)
+        self.multi: Any = getattr(sdk, "_active_span_processor", None) or _NO_PROCESSORS
+        self.processors: tuple[Any, ...] = getattr(self.multi, "_span_processors", ())
+        self.exporting = any(not _is_ours(processor) for processor in self.processors)
+        sampler = getattr(sdk, "sampler", None)
+        self.sampler = None if sampler is None or sampler is otel_sampling.DEFAULT_ON else sampler
+        ids = getattr(sdk, "id_generator", None)
+        self.ids = None if ids is None or type(ids) is RandomIdGenerator else ids
+        self.limits: SpanLimits = getattr(sdk, "_span_limits", None) or SpanLimits()
+        self.origin = Origin(_SCOPE, getattr(sdk, "resource", None))
+        self.disabled = bool(getattr(sdk, "_disabled", False)) or _disabled_by_environment()
+
+
+class _NoProcessors:
+    """Stands for the processors of a provider that has none that we can see."""
+
+    _span_processors: tuple[Any, ...] = ()
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:  # noqa: ANN401 - SpanProcessor's signature
+        pass
+
+    def on_end(self, span: Any) -> None:  # noqa: ANN401 - SpanProcessor's signature
+        pass
+
+
+def _version() -> str | None:
+    try:
+        return version("mirascope_ops")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return None
+
+
+_NO_PROCESSORS: Final = _NoProcessors()
+_SCOPE: Final = InstrumentationScope(SCOPE_NAME, _version())
+
+
+def _disabled_by_environment() -> bool:
+    return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+
+
+def _sdk_provider(provider: Any) -> Any:  # noqa: ANN401 - the SDK's, or a wrapper of it
+    """Return the SDK's provider, from inside a wrapper where there is one (logfire's proxy has `.provider`)."""
+    for _ in range(4):
+        if provider is None or hasattr(provider, "_active_span_processor"):
+            return provider
+        provider = getattr(provider, "provider", None)
+    return provider
+
+
+def _is_ours(processor: Any) -> bool:  # noqa: ANN401 - any processor
+    return getattr(processor, "mirascope_ops_processor", False) is True
+
+
+def _installed() -> Any:  # noqa: ANN401 - the SDK's provider, or whatever is installed, or None
+    """Return the global provider, or None where none was set (without making OpenTelemetry set one)."""
+    if _HAS_GLOBAL:
+        return otel_trace._TRACER_PROVIDER  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    provider = otel_trace.get_tracer_provider()
+    return None if isinstance(provider, otel_trace.ProxyTracerProvider) else provider
+
+
+_pipeline = Pipeline(None)
+
+
+def current() -> Pipeline:
+    """Return the settings that hold now; joins a provider that has appeared since the last call."""
+    pipeline = _pipeline
+    if pipeline.multi._span_processors is pipeline.processors and (  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        pipeline.pinned or (otel_trace._TRACER_PROVIDER if _HAS_GLOBAL else _installed()) is pipeline.provider  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    ):
+        return pipeline
+    return _refresh(pipeline)
+
+
+def has_global() -> bool:
+    """Tell whether a tracer provider is installed globally."""
+    return _installed() is not None
+
+
+def pin(provider: Any) -> None:  # noqa: ANN401 - a TracerProvider, or None
+    """Use this provider from now on, whatever is installed globally; None follows the global one again."""
+    global _pipeline  # noqa: PLW0603 - process-wide, as OpenTelemetry's provider is
+    _pipeline = Pipeline(_installed() if provider is None else provider, pinned=provider is not None)
+    join(_pipeline.provider)
+    _pipeline = Pipeline(_pipeline.provider, pinned=_pipeline.pinned)
+
+
+def refresh() -> Pipeline:
+    """Read the environment and the provider anew; for tests and for `configure`."""
+    return _refresh(_pipeline)
+
+
+def _refresh(old: Pipeline) -> Pipeline:
+    global _pipeline  # noqa: PLW0603 - process-wide, as OpenTelemetry's provider is
+    provider = old.provider if old.pinned else _installed()
+    join(provider)
+    _pipeline = Pipeline(provider, pinned=old.pinned)
+    return _pipeline
+
+
+def join(provider: Any) -> None:  # noqa: ANN401 - a TracerProvider, or None
+    """Add our processor to a provider, once, so that other libraries' spans get their session and are stored.
+
+    Args:
+        provider: The provider; None, or one that takes no processors, is left alone.
+    """
+    from mirascope_ops.core.processor import SessionProcessor  # noqa: PLC0415 - it needs Span, which needs us
+
+    sdk = _sdk_provider(provider)
+    multi = getattr(sdk, "_active_span_processor", None)
+    if sdk is None or any(_is_ours(processor) for processor in getattr(multi, "_span_processors", ())):
+        return
+    try:
+        sdk.add_span_processor(SessionProcessor())
+    except Exception as error:  # noqa: BLE001 - a provider of another kind; our own spans work without it
+        guard.report("joining the tracer provider", error)

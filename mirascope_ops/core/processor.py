@@ -1,0 +1,106 @@
+"""The span processor that brings other libraries' spans in: their session when they start, our store when they end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+
+from mirascope_ops.core import attributes as keys
+from mirascope_ops.core import backend, guard
+from mirascope_ops.core.cell import Cell, current_cell
+from mirascope_ops.core.pipeline import Origin
+from mirascope_ops.core.session import Stamp, current_session, session_in
+from mirascope_ops.core.span import Span
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+_MAX_OPEN: Final = 100_000  # spans of which we remember the session while they are open
+
+
+class SessionProcessor(SpanProcessor):
+    """Stamps every span that starts inside a session, and records every span that ends.
+
+    It is added to the user's provider automatically; add it by hand to a provider that is not the global one.
+
+    Example:
+        >>> from opentelemetry.sdk.trace import TracerProvider
+        >>> provider = TracerProvider()
+        >>> provider.add_span_processor(SessionProcessor())
+    """
+
+    mirascope_ops_processor = True
+
+    def __init__(self) -> None:
+        self._open: dict[int, tuple[Stamp | None, Cell | None]] = {}
+        self._origins: dict[tuple[Any, ...], Origin] = {}
+
+    def on_start(self, span: Any, parent_context: Context | None = None) -> None:  # noqa: ANN401 - the SDK's Span
+        """Give a span its session; our own spans have theirs already."""
+        if type(span) is Span:
+            return
+        try:
+            session = current_session() or session_in(parent_context)
+            stamp = None if session is None else session.stamp
+            if stamp is not None:
+                span.set_attribute(keys.SESSION_ID, stamp.session_id)
+                if keys.OTEL_SESSION_ID not in (span.attributes or {}):
+                    span.set_attribute(keys.OTEL_SESSION_ID, stamp.session_id)
+                if stamp.attributes is not None:
+                    span.set_attribute(keys.SESSION_ATTRIBUTES, stamp.attributes)
+            if len(self._open) < _MAX_OPEN:
+                self._open[span.get_span_context().span_id] = (stamp, current_cell() if stamp is None else stamp.cell)
+        except Exception as error:  # noqa: BLE001 - never the user's exception
+            guard.report("giving a span its session", error)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Record a span; our own are recorded by themselves."""
+        if type(span) is Span:
+            return
+        try:
+            context = span.get_span_context()
+            if context is None:
+                return
+            stamp, cell = self._open.pop(context.span_id, (None, current_cell()))
+            backend.sink(
+                (
+                    None,
+                    span.name,
+                    context.trace_id,
+                    context.span_id,
+                    0 if span.parent is None else span.parent.span_id,
+                    span.start_time,
+                    span.end_time,
+                    span.status.status_code.value,
+                    span.status.description,
+                    stamp,
+                    cell,
+                    None,
+                    None,
+                    dict(span.attributes or {}),
+                    [(event.name, event.timestamp, dict(event.attributes or {})) for event in span.events],
+                    list(span.links),
+                    span.kind.value,
+                    context.trace_flags,
+                    self._origin(span),
+                )
+            )
+        except Exception as error:  # noqa: BLE001 - never the user's exception
+            guard.report("recording a span of another library", error)
+
+    def shutdown(self) -> None:
+        """Nothing to shut down: the store belongs to the process, not to a provider."""
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Write what is waiting to the store."""
+        del timeout_millis
+        return True
+
+    def _origin(self, span: ReadableSpan) -> Origin:
+        scope = span.instrumentation_scope
+        key = (scope, id(span.resource))
+        origin = self._origins.get(key)
+        if origin is None:
+            origin = self._origins[key] = Origin(scope, span.resource, is_foreign=True)  # pyright: ignore[reportArgumentType] - never None on an SDK span
+        return origin

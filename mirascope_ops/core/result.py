@@ -1,0 +1,125 @@
+"""`Trace`: what a traced call returns through `.wrapped()`: the result, with the span that it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from mirascope_ops.core import backend, capture, clock
+from mirascope_ops.exceptions import OpsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mirascope_ops.core.span import Span
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Trace(Generic[R_co]):
+    """The result of one traced call, and its span.
+
+    Attributes:
+        result: What the function returned.
+        span: The span of the call.
+
+    Example:
+        >>> from mirascope_ops import ops
+        >>> @ops.trace
+        ... def double(x: int) -> int:
+        ...     return 2 * x
+        >>> double.wrapped(21).result
+        42
+    """
+
+    __slots__ = ("__weakref__", "result", "span")
+
+    result: R_co
+    span: Span
+
+    def __init__(self, result: R_co, span: Span) -> None:
+        self.result = result
+        self.span = span
+
+    @property
+    def span_id(self) -> str | None:
+        """The span's id, 16 hex digits; None where tracing is disabled."""
+        return self.span.span_id
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace's id, 32 hex digits; None where tracing is disabled."""
+        return self.span.trace_id
+
+    @property
+    def spans(self) -> Any:  # noqa: ANN401 - spanset.SpanSet, which is above us
+        """This call's span and all spans below it, as a SpanSet."""
+        trace_id, span_id = self._ids()
+        return backend.get().spans(trace_id, span_id)
+
+    def annotate(
+        self,
+        *,
+        label: Literal["pass", "fail"] | str | None = None,
+        reasoning: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Say what you think of this call; works after it has ended, and more than once.
+
+        Args:
+            label: The judgement, such as "pass" or "fail".
+            reasoning: Why.
+            metadata: Anything more, as JSON values.
+
+        Raises:
+            OpsError: Tracing is disabled, so there is no span to annotate.
+        """
+        self._annotate(label=label, reasoning=reasoning, metadata=dict(metadata or {}))
+
+    def tag(self, *tags: str) -> None:
+        """Add tags to this call; works after it has ended.
+
+        Args:
+            *tags: The tags.
+
+        Raises:
+            OpsError: Tracing is disabled, so there is no span to tag.
+        """
+        self._annotate(tags=[str(tag) for tag in tags])
+
+    def to_pandas(self, **options: Any) -> Any:  # noqa: ANN401 - as `SpanSet.to_pandas`
+        """Return the spans of this call as a DataFrame; options as for `SpanSet.to_pandas`."""
+        return self.spans.to_pandas(**options)
+
+    def tree(self) -> Any:  # noqa: ANN401 - a list of analysis nodes
+        """Return the spans of this call as a tree."""
+        return self.spans.tree()
+
+    def timeline(self) -> Any:  # noqa: ANN401 - as `SpanSet.timeline`
+        """Return the timeline of this call."""
+        return self.spans.timeline()
+
+    def __repr__(self) -> str:
+        return f"Trace(result={self.result!r}, span_id={self.span_id!r}, trace_id={self.trace_id!r})"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401 - IPython's protocol
+        if self.span.is_noop:
+            return {"text/plain": repr(self)}
+        return self.spans._repr_mimebundle_(include, exclude)
+
+    def _ids(self) -> tuple[str, str]:
+        trace_id, span_id = self.trace_id, self.span_id
+        if trace_id is None or span_id is None:
+            message = "This call has no span, because tracing was disabled (OTEL_SDK_DISABLED) when it ran."
+            raise OpsError(message)
+        return trace_id, span_id
+
+    def _annotate(self, **fields: Any) -> None:  # noqa: ANN401 - AnnotationRecord's fields
+        trace_id, span_id = self._ids()
+        empty: dict[str, Any] = {"label": None, "reasoning": None, "tags": [], "metadata": {}}
+        given: dict[str, Any] = {key: value for key, value in fields.items() if value is not None}
+        for key in ("label", "reasoning"):
+            if key in given:
+                given[key] = capture.text(str(given[key]))
+        backend.get().annotate(
+            {**empty, **given, "trace_id": trace_id, "span_id": span_id, "time": clock.now()},
+        )

@@ -1,0 +1,343 @@
+"""Sessions: the context that groups the traces of one conversation, user or job.
+
+The current session is kept in two places. A ContextVar decides. A key in OpenTelemetry's Context is read
+where that ContextVar is unset: what carries a Context to a thread or a worker then carries the session too,
+while an instrumentation that starts from a fresh Context (server middlewares do) cannot drop it.
+"""
+
+from __future__ import annotations
+
+import re
+from contextvars import ContextVar, Token
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, Self, TypeVar
+
+import orjson
+from opentelemetry.context import create_key
+
+from mirascope_ops.core import backend, callables, capture, clock, context, guard
+from mirascope_ops.core.cell import Cell, current_cell
+from mirascope_ops.exceptions import SessionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from opentelemetry.context import Context
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+
+MAX_ID_LENGTH: Final = 256
+# C0, DEL, C1 and lone surrogates: none of them survives an HTTP header or a JSON file.
+_FORBIDDEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+KEY: Final = create_key("mirascope-ops-session")
+
+
+class Stamp(NamedTuple):
+    """What a span keeps of its session: fixed when the span starts, shared by all spans until it changes."""
+
+    session_id: str
+    run_id: str
+    attributes: str | None
+    cell: Cell | None
+
+
+class SessionContext:
+    """A session while it is entered.
+
+    Attributes:
+        id: The session's id.
+        run_id: The id of this entry; entering the same session again makes another.
+        attributes: The session's attributes, a read-only mapping.
+        parent: The session around this one, or None.
+        cell: The notebook cell in which it was entered, or None.
+        started: When it was entered, nanoseconds since the epoch.
+        ended: When it was left, or None.
+        stamp: What spans that start now keep of it.
+    """
+
+    __slots__ = ("__weakref__", "_attributes", "cell", "ended", "id", "parent", "run_id", "stamp", "started")
+
+    def __init__(
+        self, session_id: str, attributes: dict[str, Any], parent: SessionContext | None, cell: Cell | None
+    ) -> None:
+        self.id: Final = session_id
+        self.run_id = clock.new_uuid().hex
+        self.parent: Final = parent
+        self.cell: Final = cell
+        self.started = clock.now()
+        self.ended: int | None = None
+        self._attributes = attributes
+        self.stamp = self._make_stamp()
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """The session's attributes; empty where none were given."""
+        return MappingProxyType(self._attributes)
+
+    def set(self, **attributes: Any) -> None:  # noqa: ANN401 - JSON values
+        """Add attributes, or change some; spans that start from now on carry them.
+
+        Args:
+            **attributes: JSON values.
+
+        Raises:
+            SessionError: A value is not JSON; nothing is changed.
+
+        Example:
+            >>> with session(id="docs") as ctx:
+            ...     ctx.set(user_tier="premium")
+            ...     dict(ctx.attributes)
+            {'user_tier': 'premium'}
+        """
+        self._attributes = {**self._attributes, **_checked_attributes(attributes)}
+        self.stamp = self._make_stamp()
+        _record(self)
+
+    @property
+    def spans(self) -> Any:  # noqa: ANN401 - spanset.SpanSet, which is above us
+        """The spans recorded in this session, its child sessions' included."""
+        return backend.get().session(self).spans
+
+    @property
+    def traces(self) -> Any:  # noqa: ANN401 - spanset.TraceSet, which is above us
+        """The traces recorded in this session, oldest first."""
+        return backend.get().session(self).traces
+
+    def to_pandas(self, **options: Any) -> Any:  # noqa: ANN401 - as `SpanSet.to_pandas`
+        """Return the session's spans as a DataFrame; options as for `SpanSet.to_pandas`."""
+        return backend.get().session(self).to_pandas(**options)
+
+    def timeline(self) -> Any:  # noqa: ANN401 - as `SpanSet.timeline`
+        """Return the session's timeline."""
+        return backend.get().session(self).timeline()
+
+    def messages(self) -> Any:  # noqa: ANN401 - a DataFrame
+        """Return the session's messages, one row each."""
+        return backend.get().session(self).messages()
+
+    def turns(self) -> Any:  # noqa: ANN401 - a DataFrame
+        """Return the session's turns, one row per trace."""
+        return backend.get().session(self).turns()
+
+    def summary(self, by: str = "name") -> Any:  # noqa: ANN401 - a DataFrame
+        """Return counts, latencies, tokens and cost of the session's spans by name, kind or model."""
+        return backend.get().session(self).summary(by)
+
+    def __repr__(self) -> str:
+        return f"SessionContext(id={self.id!r}, attributes={self._attributes!r})"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401 - IPython's protocol
+        return backend.get().session(self)._repr_mimebundle_(include, exclude)
+
+    def in_cell(self, cell: Cell | None) -> SessionContext:
+        """Return the same run as it continues in another notebook cell."""
+        again = SessionContext(self.id, dict(self._attributes), self.parent, cell)
+        again.run_id, again.started = self.run_id, self.started
+        again.stamp = again._make_stamp()
+        return again
+
+    def _make_stamp(self) -> Stamp:
+        text = capture.dump(self._attributes) if self._attributes else None
+        return Stamp(self.id, self.run_id, text, self.cell)
+
+
+CURRENT: Final[ContextVar[SessionContext | None]] = ContextVar("mirascope_ops_session", default=None)
+
+
+def session_in(carrier: Context | None) -> SessionContext | None:
+    """Return the session that an OpenTelemetry Context carries, or None."""
+    carried = None if carrier is None else carrier.get(KEY)
+    return carried if isinstance(carried, SessionContext) else None
+
+
+def current_session() -> SessionContext | None:
+    """Return the innermost session that is active here, or None.
+
+    Example:
+        >>> with session(id="user-123"):
+        ...     current_session().id
+        'user-123'
+        >>> current_session() is None
+        True
+    """
+    return CURRENT.get() or session_in(context.get())
+
+
+class session:  # noqa: N801 - used as a function, in `with ops.session(...)`, as the API names it
+    """Group every span that starts inside into one session.
+
+    Works as `with`, as `async with`, and as a decorator of functions, coroutine functions, generators and
+    async generators (each call is then an entry of its own). Sessions nest: the innermost wins, and a child
+    knows its parent. The same id again resumes the session.
+
+    Args:
+        id: The session's id, at most 256 characters without control characters; a UUID where None.
+        attributes: JSON values that describe the session, for filtering.
+
+    Raises:
+        SessionError: The id or an attribute cannot be kept; the message names it.
+
+    Example:
+        >>> with session(id="conversation-456", attributes={"user_tier": "premium"}) as ctx:
+        ...     print(ctx.id, ctx.attributes["user_tier"])
+        conversation-456 premium
+    """
+
+    __slots__ = ("_attributes", "_entries", "_id")
+
+    def __init__(self, id: str | None = None, attributes: Mapping[str, Any] | None = None) -> None:  # noqa: A002 - the API's name
+        self._id = id if id is None else check_id(id)
+        self._attributes = _checked_attributes(attributes or {})
+        self._entries: list[Entry] = []
+
+    def __enter__(self) -> SessionContext:
+        entry = enter(self._id, self._attributes, current_session())
+        self._entries.append(entry)
+        return entry.context
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # One object may be entered by several tasks at once: leave the entry that is current here.
+        current = CURRENT.get()
+        for index in range(len(self._entries) - 1, -1, -1):
+            if self._entries[index].context is current:
+                return leave(self._entries.pop(index))
+        if self._entries:
+            leave(self._entries.pop())
+        return None
+
+    async def __aenter__(self) -> SessionContext:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def __call__(self, fn: Callable[P, R]) -> Callable[P, R]:
+        """Run every call of a function in a session; each call is an entry of its own."""
+        return callables.in_context(fn, CURRENT, self._fresh)
+
+    def _fresh(self) -> Self:
+        return type(self)(self._id, self._attributes)
+
+
+class Entry(NamedTuple):
+    """What it takes to leave a session again."""
+
+    context: SessionContext
+    token: Token[SessionContext | None]
+    otel_token: Token[Context]
+
+
+def enter(
+    session_id: str | None, attributes: dict[str, Any], parent: SessionContext | None, cell: Cell | None = None
+) -> Entry:
+    """Make a session current here; `leave` undoes it.
+
+    Args:
+        session_id: A checked id, or None for a new one.
+        attributes: Checked attributes.
+        parent: The session around it.
+        cell: The notebook cell that it belongs to; the running one where None.
+    """
+    chosen = str(clock.new_uuid()) if session_id is None else session_id
+    entered = SessionContext(chosen, attributes, parent, cell or current_cell())
+    entry = Entry(entered, CURRENT.set(entered), context.attach(KEY, entered))
+    _record(entered)
+    return entry
+
+
+def leave(entry: Entry) -> None:
+    """Leave a session; never raises.
+
+    Where a token cannot be reset (a generator closed in another context, a cell that awaited), the value from
+    before is set, unless something else is current by now.
+    """
+    context.detach(entry.otel_token, KEY, entry.context)
+    context.reset(CURRENT, entry.token, entry.context)
+    entry.context.ended = clock.now()
+    _record(entry.context)
+
+
+def reapply(session_context: SessionContext, cell: Cell | None) -> SessionContext:
+    """Make a session current here once more, without a way back, as the same run but in another cell.
+
+    For a session over several notebook cells: each cell may run in a context of its own, so no token can be kept
+    from one to the next, and the session is applied anew at the start of each.
+
+    Args:
+        session_context: The session as it was entered or last reapplied.
+        cell: The cell that runs now.
+
+    Returns:
+        The session as it is current now.
+    """
+    again = session_context.in_cell(cell)
+    CURRENT.set(again)
+    context.attach(KEY, again)
+    return again
+
+
+def clear(session_context: SessionContext) -> None:
+    """End a session that `reapply` made current: nothing is current here afterwards; never raises."""
+    CURRENT.set(None)
+    context.attach(KEY, None)
+    session_context.ended = clock.now()
+    _record(session_context)
+
+
+def check_id(value: Any) -> str:  # noqa: ANN401 - whatever was given as an id
+    """Return a session id that is fit to be kept and sent.
+
+    Raises:
+        SessionError: It is not a non-empty string of at most 256 characters without control characters.
+    """
+    if not isinstance(value, str):
+        message = f"A session id must be a str, got {type(value).__name__}: write id=str(...)."
+        raise SessionError(message)
+    if not value:
+        message = "A session id must not be empty: give one, or leave it out to get a new UUID."
+        raise SessionError(message)
+    if len(value) > MAX_ID_LENGTH:
+        message = f"A session id may have {MAX_ID_LENGTH} characters, this one has {len(value)}: {value[:40]!r}…"
+        raise SessionError(message)
+    if found := _FORBIDDEN.search(value):
+        message = f"A session id must have no control characters or lone surrogates, found {found[0]!r} in {value!r}."
+        raise SessionError(message)
+    return str(value)
+
+
+def _checked_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of session attributes, taken now, so that a later mutation changes nothing.
+
+    Raises:
+        SessionError: A key is not a str or a value is not JSON; the message names the key.
+    """
+    checked: dict[str, Any] = {}
+    for key, value in dict(attributes).items():
+        if not isinstance(key, str):
+            message = f"A session attribute's key must be a str, got {key!r} ({type(key).__name__})."
+            raise SessionError(message)
+        try:
+            checked[key] = orjson.loads(
+                orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME)
+            )
+            key.encode()
+        except (TypeError, ValueError) as error:
+            message = (
+                f"The session attribute {key!r} must be a JSON value (str, number, bool, None, list, dict), "
+                f"got {type(value).__name__}: {error}"
+            )
+            raise SessionError(message) from error
+    return checked
+
+
+def _record(changed: SessionContext) -> None:
+    try:
+        backend.get().record_run(changed)
+    except Exception as error:  # noqa: BLE001 - a session works without a store
+        guard.report("recording a session", error)

@@ -1,0 +1,170 @@
+"""What is known of a traced function before it is called: everything that need not be found out per call."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from mirascope_ops.core import attributes as keys
+from mirascope_ops.core import capture, masking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_SELF_NAMES: Final = frozenset(("self", "cls", "mcs"))
+_IMMUTABLE: Final = (str, bytes, bool, int, float, complex, type(None))
+_JSON_TYPES: Final = {dict: "dict", list: "list", str: "str", bool: "bool", int: "int", float: "float"}
+SPAN_PARAMETER: Final = "trace_ctx"
+
+
+class CallSite:
+    """A traced function, as its spans see it.
+
+    Attributes:
+        name: The spans' name.
+        attributes: The attributes that every call shares.
+        skipped: How many leading arguments (`self`, `cls`) are not captured.
+        wants_span: Whether a parameter named `trace_ctx` takes the span.
+        captures_arguments: True or False as the decorator says, None to follow the policy.
+        captures_result: The same for results.
+    """
+
+    __slots__ = (
+        "_annotations", "_by_keyword", "_defaults", "_mutable", "_plain", "_positional", "_rest", "_rest_by_name",
+        "attributes", "captures_arguments", "captures_result", "name", "skipped", "wants_span",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        *,
+        name: str | None = None,
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        captures_arguments: bool | None = None,
+        captures_result: bool | None = None,
+        is_async: bool = False,
+    ) -> None:
+        qualname = qualified_name(fn)
+        self.name = name or qualname
+        self.captures_arguments = captures_arguments
+        self.captures_result = captures_result
+        self.attributes: dict[str, Any] = {
+            keys.TYPE: "trace",
+            keys.FN_QUALNAME: qualname,
+            keys.FN_MODULE: getattr(fn, "__module__", None) or type(fn).__module__,
+            keys.FN_IS_ASYNC: is_async,
+        }
+        if tags:
+            self.attributes[keys.TAGS] = tuple(sorted(set(tags)))
+        if metadata:
+            self.attributes[keys.METADATA] = capture.dump(dict(metadata))
+        self._read_signature(fn, qualname)
+
+    def _read_signature(self, fn: Callable[..., Any], qualname: str) -> None:
+        try:
+            parameters = list(inspect.signature(fn).parameters.values())
+        except (TypeError, ValueError):  # a builtin without a signature: its arguments go under `args`
+            parameters = [inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL)]
+        first = parameters[0].name if parameters else ""
+        self.skipped = int("." in qualname and first in _SELF_NAMES)
+        parameters = parameters[self.skipped :]
+        self.wants_span = bool(parameters) and parameters[0].name == SPAN_PARAMETER
+        parameters = parameters[int(self.wants_span) :]
+        kinds = inspect.Parameter
+        self._positional = tuple(
+            p.name for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
+        )
+        self._by_keyword = frozenset(
+            p.name for p in parameters if p.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)
+        )
+        self._rest = next((p.name for p in parameters if p.kind is kinds.VAR_POSITIONAL), None)
+        self._rest_by_name = next((p.name for p in parameters if p.kind is kinds.VAR_KEYWORD), None)
+        given = {p.name: p.default for p in parameters if p.default is not kinds.empty}
+        # A default that can change is captured at each call, one that cannot is captured here.
+        self._mutable = {name: value for name, value in given.items() if not isinstance(value, _IMMUTABLE)}
+        self._defaults = {name: capture.dump(value, name) for name, value in given.items() if name not in self._mutable}
+        self._plain = not self._mutable and not any(masking.is_secret(p.name) for p in parameters)
+        self._annotations = {p.name: _type_text(p.annotation) for p in parameters if p.annotation is not kinds.empty}
+
+    def capture_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+        """Capture the arguments of a call, at once.
+
+        Args:
+            args: The positional arguments, as the caller gave them.
+            kwargs: The keyword arguments.
+
+        Returns:
+            A JSON array of the positional arguments where that is all (the common case, and the fast one), else a
+            JSON object by name; None where arguments are not captured.
+        """
+        if not (capture.policy.enabled if self.captures_arguments is None else self.captures_arguments):
+            return None
+        if self.skipped:
+            args = args[self.skipped :]
+        if not kwargs and self._plain and len(args) <= len(self._positional):
+            text = capture.dump_arguments(args)
+            if text is not None:
+                return text
+        return capture.dump_fields((), (), self._bind(args, kwargs))
+
+    def capture_result(self, result: Any) -> Any:  # noqa: ANN401 - any result, any attribute value
+        """Capture a result, at once; None where results are not captured."""
+        if capture.policy.enabled if self.captures_result is None else self.captures_result:
+            return capture.dump_result(result)
+        return None
+
+    def describe(self, arguments: str) -> tuple[str, str]:
+        """Return `mirascope.trace.arg_types` and `.arg_values` of captured arguments, with defaults filled in.
+
+        A parameter without an annotation gets the type of its captured value.
+
+        Args:
+            arguments: What `capture_arguments` returned.
+
+        Returns:
+            Two texts of JSON objects, keyed by parameter.
+        """
+        found: Any = orjson.loads(arguments)
+        values: dict[str, Any] = dict(zip(self._positional, found, strict=False)) if isinstance(found, list) else found
+        for name, default in self._defaults.items():
+            if name not in values:
+                values[name] = orjson.Fragment(default)
+        types = {name: self._annotations.get(name) or _json_type(value) for name, value in values.items()}
+        return orjson.dumps(types).decode(), orjson.dumps(values).decode()
+
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Name the arguments. A call that does not fit fails by itself, in the user's function, not here."""
+        bound: dict[str, Any] = dict(zip(self._positional, args, strict=False))
+        if len(args) > len(self._positional):
+            bound[self._rest or "args"] = args[len(self._positional) :]
+        rest: dict[str, Any] = {}
+        for name, value in kwargs.items():
+            (bound if name in self._by_keyword else rest)[name] = value
+        if rest:
+            bound[self._rest_by_name or "kwargs"] = rest
+        for name, default in self._mutable.items():
+            bound.setdefault(name, default)
+        return bound
+
+
+def qualified_name(fn: Callable[..., Any]) -> str:
+    """Return a callable's name from inside its function or module: `Agent.run`, `helper`, `<lambda>`.
+
+    Example:
+        >>> qualified_name(dict.get)
+        'dict.get'
+    """
+    qualname = getattr(fn, "__qualname__", None) or getattr(fn, "__name__", None) or type(fn).__qualname__
+    return str(qualname).rpartition("<locals>.")[2]
+
+
+def _type_text(annotation: Any) -> str:  # noqa: ANN401 - an annotation
+    """Write an annotation as Mirascope does: a class's name, else its text."""
+    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", None) or str(annotation)
+
+
+def _json_type(value: Any) -> str:  # noqa: ANN401 - JSON data
+    return "NoneType" if value is None else _JSON_TYPES.get(type(value), "object")  # pyright: ignore[reportUnknownArgumentType] - a type of JSON data

@@ -1,0 +1,568 @@
+"""The one span of this library: OpenTelemetry's API `Span` and, read lazily, the SDK's `ReadableSpan`.
+
+The SDK's own span costs about 19 us, most of it for containers and locks that nobody looks at while the span
+is open. This one keeps plain values in slots, makes one tuple when it ends, and becomes a ReadableSpan only
+when an exporter reads it. It is an instance of both base classes, and everything the user configured (sampler,
+limits, processors, id generator, resource) holds for it; see `pipeline`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Self, cast
+
+from opentelemetry import trace as otel_trace
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
+
+from mirascope_ops.core import attributes as keys
+from mirascope_ops.core import backend, capture, clock, context, guard, pipeline
+from mirascope_ops.core.cell import Cell, current_cell
+from mirascope_ops.core.session import CURRENT, KEY, SessionContext, Stamp
+from mirascope_ops.core.summaries import type_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextvars import Token
+    from types import TracebackType
+
+    from opentelemetry.util.types import Attributes, AttributeValue
+
+    from mirascope_ops.core.pipeline import Pipeline
+    from mirascope_ops.core.site import CallSite
+
+# What a span leaves behind, as a plain tuple: tuples of plain values are left alone by the garbage collector,
+# and 100,000 of them must not cost a program its latency. `store.recorder` unpacks it:
+# (site, name, trace_id, span_id, parent_id or 0, start, end or None, status code, status message, stamp, cell,
+#  arguments, output, attributes, events, links, span kind, sampled, origin)
+EndedSpan = tuple[Any, ...]
+
+_OPEN: Final[dict[int, Span]] = {}
+_MAX_OPEN: Final = 100_000
+# Our ids are random in all their bits, which W3C Trace Context level 2 lets a trace say.
+_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED | getattr(TraceFlags, "RANDOM_TRACE_ID", 0))
+_NOT_SAMPLED: Final = TraceFlags(TraceFlags.DEFAULT)
+_NO_STATE: Final = TraceState()
+_UNSET, _OK, _ERROR = StatusCode.UNSET.value, StatusCode.OK.value, StatusCode.ERROR.value
+_CODES: Final = {code.value: code for code in StatusCode}
+_NO_ATTRIBUTES: Final[Mapping[str, Any]] = MappingProxyType({})
+_put = dict[str, object].__setitem__
+_new = object.__new__
+
+
+def open_spans() -> list[EndedSpan]:
+    """Return what is known of the spans that have started and not ended, oldest first."""
+    return [span.record() for span in list(_OPEN.values())]
+
+
+def forget_open_spans() -> None:
+    """Forget which spans are open: after a fork they are the parent's."""
+    _OPEN.clear()
+
+
+class Span(otel_trace.Span, ReadableSpan):
+    """A span; `ops.span(name)` makes one, which starts when it is entered.
+
+    It is a context manager (`with`, `async with`) and an OpenTelemetry span: `trace.get_current_span()` returns it
+    inside. Methods change nothing before it has started and after it has ended.
+
+    Args:
+        name: The span's name.
+        **attributes: Its first attributes; what OpenTelemetry has no form for is kept as JSON text.
+
+    Example:
+        >>> with Span("retrieve", top_k=3) as span:
+        ...     span.set(found=2)
+        ...     span.info("two documents", source="index")
+        >>> len(span.span_id), len(span.trace_id)
+        (16, 32)
+    """
+
+    __slots__ = (
+        "_arguments", "_cell", "_context_cache", "_context_token", "_end_time", "_event_list", "_extra",
+        "_flags", "_id", "_kind", "_link_list", "_message", "_name", "_output", "_parent_id", "_parent_span", "_pipe",
+        "_readable", "_site", "_stamp", "_start_time", "_state", "_status_code", "_trace",
+    )  # fmt: skip
+
+    def __init__(self, name: str, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
+        _clear(self, str(name), None)
+        for key, value in attributes.items():
+            self._keep(key, value)
+
+    # -- as people use it -------------------------------------------------------------------------------------
+
+    def set(self, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
+        """Set attributes.
+
+        Args:
+            **attributes: Strings, numbers, bools, lists of these; anything else is kept as JSON text.
+        """
+        self.set_attributes(attributes)
+
+    def event(self, name: str, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
+        """Add an event, at this instant.
+
+        Args:
+            name: The event's name.
+            **attributes: The event's attributes.
+        """
+        self.add_event(name, attributes)
+
+    def debug(self, message: str, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
+        """Add a `debug` event with a message."""
+        self.add_event("debug", {"level": "debug", "message": message, **attributes})
+
+    def info(self, message: str, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
+        """Add an `info` event with a message."""
+        self.add_event("info", {"level": "info", "message": message, **attributes})
+
+    def warning(self, message: str, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
+        """Add a `warning` event with a message."""
+        self.add_event("warning", {"level": "warning", "message": message, **attributes})
+
+    def error(self, message: str, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
+        """Add an `error` event with a message, and make the span's status an error."""
+        self.add_event("error", {"level": "error", "message": message, **attributes})
+        self.set_status(StatusCode.ERROR)
+
+    def critical(self, message: str, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
+        """Add a `critical` event with a message, and make the span's status an error."""
+        self.add_event("critical", {"level": "critical", "message": message, **attributes})
+        self.set_status(StatusCode.ERROR)
+
+    def finish(self) -> None:
+        """End the span, and make current again what was before it."""
+        self.finish_at(None)
+
+    @property
+    def span_id(self) -> str | None:
+        """The span's id, 16 hex digits; None before it has started and while tracing is disabled."""
+        return f"{self._id:016x}" if self._id else None
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace's id, 32 hex digits; None before it has started and while tracing is disabled."""
+        return f"{self._trace:032x}" if self._id else None
+
+    @property
+    def is_noop(self) -> bool:
+        """Whether nothing is recorded: not started yet, or tracing is disabled."""
+        return not self._id
+
+    @property
+    def span_context(self) -> SpanContext | None:
+        """OpenTelemetry's context of the span; None where `span_id` is."""
+        return self.get_span_context() if self._id else None
+
+    def __enter__(self) -> Self:
+        if not self._start_time:
+            try:
+                start(self)
+            except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
+                guard.report("starting a span", error)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.fail(error)
+        self.finish()
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, tb)
+
+    def __repr__(self) -> str:
+        state = "not started" if not self._start_time else "open" if self._end_time is None else "ended"
+        return f"<Span {self._name!r} {self.span_id or ''} {state}>".replace("  ", " ")
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401 - IPython's protocol
+        if not self._id:
+            return {"text/plain": repr(self)}
+        return backend.get().spans(cast("str", self.trace_id), cast("str", self.span_id))._repr_mimebundle_(
+            include, exclude
+        )
+
+    # -- OpenTelemetry's API ----------------------------------------------------------------------------------
+
+    def get_span_context(self) -> SpanContext:
+        """Return what identifies the span, in and between processes."""
+        found = self._context_cache
+        if found is None:
+            if not self._id:
+                return otel_trace.INVALID_SPAN_CONTEXT
+            found = SpanContext(self._trace, self._id, is_remote=False, trace_flags=self._flags, trace_state=self._state)
+            self._context_cache = found
+        return found
+
+    def is_recording(self) -> bool:
+        """Tell whether the span is open."""
+        return self._end_time is None and self._id != 0
+
+    def set_attribute(self, key: str, value: AttributeValue) -> None:
+        """Set one attribute; None and a span that has ended change nothing."""
+        if self._end_time is None:
+            self._keep(key, value)
+
+    def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
+        """Set several attributes."""
+        if self._end_time is None:
+            for key, value in attributes.items():
+                self._keep(key, value)
+
+    def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
+        """Add an event; `timestamp` in nanoseconds since the epoch, now where None."""
+        if self._end_time is None and self._id:
+            kept = {key: capture.attribute(value, key) for key, value in (attributes or {}).items() if value is not None}
+            if self._event_list is None:
+                self._event_list = []
+            self._event_list.append((name, timestamp or clock.now(), kept))
+
+    def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
+        """Link another span; one without a valid context is ignored."""
+        if self._end_time is None and context.is_valid:
+            if self._link_list is None:
+                self._link_list = []
+            self._link_list.append(Link(context, dict(attributes or {})))
+
+    def update_name(self, name: str) -> None:
+        """Rename the span."""
+        if self._end_time is None:
+            self._name = name
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        """Set the status; ok is final, and unset changes nothing, as OpenTelemetry has it."""
+        if self._end_time is not None or self._status_code == _OK:
+            return
+        code, text = (status.status_code, status.description) if isinstance(status, Status) else (status, description)
+        if code is not StatusCode.UNSET:
+            self._status_code = code.value
+            self._message = text if code is StatusCode.ERROR else None
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Attributes = None,
+        timestamp: int | None = None,
+        escaped: bool = False,  # noqa: FBT001, FBT002 - OpenTelemetry's signature
+    ) -> None:
+        """Add an `exception` event, with type, message and traceback."""
+        try:
+            message = str(exception)
+            stack = "".join(traceback.format_exception(exception))
+        except Exception as error:  # noqa: BLE001 - an exception whose own __str__ fails is recorded all the same
+            message = stack = f"<{type(error).__name__} while formatting the exception>"
+        kept: dict[str, Any] = {
+            keys.EXCEPTION_TYPE: type_name(type(exception)),
+            keys.EXCEPTION_MESSAGE: message,
+            keys.EXCEPTION_STACKTRACE: stack,
+            "exception.escaped": str(escaped),
+            **(attributes or {}),
+        }
+        self.add_event("exception", kept, timestamp)
+
+    def end(self, end_time: int | None = None) -> None:
+        """End the span and record it; a second call changes nothing.
+
+        Args:
+            end_time: Nanoseconds since the epoch; now where None.
+        """
+        if self._end_time is not None or not self._id:
+            return
+        self._end_time = end_time or clock.now()
+        _OPEN.pop(self._id, None)
+        try:
+            backend.sink(self.record())
+            pipe = self._pipe
+            if pipe.exporting and self._readable:
+                pipe.multi.on_end(self)
+        except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
+            guard.report("recording a span", error)
+
+    # -- the SDK's ReadableSpan, made when it is read -----------------------------------------------------------
+
+    @property
+    def _context(self) -> SpanContext:  # pyright: ignore[reportIncompatibleVariableOverride] - read lazily
+        return self.get_span_context()
+
+    @property
+    def context(self) -> SpanContext:
+        """The span's context."""
+        return self.get_span_context()
+
+    @property
+    def parent(self) -> SpanContext | None:
+        """The parent's context, or None at a root."""
+        found = self._parent_span
+        return found.get_span_context() if isinstance(found, Span) else found
+
+    _parent = parent  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
+
+    @property
+    def status(self) -> Status:
+        """The span's status."""
+        return Status(_CODES[self._status_code], self._message)
+
+    _status = status  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
+
+    @property
+    def attributes(self) -> Attributes:
+        """All attributes, within the provider's limits."""
+        return MappingProxyType(self._attributes)
+
+    @property
+    def _attributes(self) -> BoundedAttributes:  # pyright: ignore[reportIncompatibleVariableOverride] - read lazily
+        limits = self._pipe.limits
+        return BoundedAttributes(
+            limits.max_span_attributes, self.all_attributes(), max_value_len=limits.max_span_attribute_length
+        )
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """The events, the newest ones where the provider's limit is reached."""
+        limits = self._pipe.limits
+        kept = (self._event_list or [])[-limits.max_events :] if limits.max_events else self._event_list or []
+        return tuple(
+            Event(name, BoundedAttributes(limits.max_event_attributes, found, max_value_len=limits.max_attribute_length), time)
+            for name, time, found in kept
+        )  # fmt: skip
+
+    _events = events  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
+
+    @property
+    def links(self) -> Sequence[Link]:
+        """The links, the newest ones where the provider's limit is reached."""
+        limit = self._pipe.limits.max_links
+        found = self._link_list or []
+        return tuple(found[-limit:] if limit else found)
+
+    _links = links  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
+
+    @property
+    def dropped_attributes(self) -> int:
+        """Attributes over the provider's limit."""
+        return self._attributes.dropped
+
+    @property
+    def dropped_events(self) -> int:
+        """Events over the provider's limit."""
+        return max(0, len(self._event_list or ()) - (self._pipe.limits.max_events or len(self._event_list or ())))
+
+    @property
+    def dropped_links(self) -> int:
+        """Links over the provider's limit."""
+        return max(0, len(self._link_list or ()) - (self._pipe.limits.max_links or len(self._link_list or ())))
+
+    @property
+    def resource(self) -> Any:  # noqa: ANN401 - the SDK's Resource, imported on first use
+        """The provider's resource."""
+        return self._pipe.origin.resource
+
+    _resource = resource  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
+
+    @property
+    def instrumentation_scope(self) -> Any:  # noqa: ANN401 - the SDK's InstrumentationScope
+        """This library's scope."""
+        return self._pipe.origin.scope
+
+    _instrumentation_scope = instrumentation_scope  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
+    _instrumentation_info = None  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - deprecated by the SDK
+
+    # -- within this library ------------------------------------------------------------------------------------
+
+    def fail(self, error: BaseException) -> None:
+        """Note that an exception left the span.
+
+        A generator that is closed, and an exit with code 0, are no failures.
+
+        Args:
+            error: The exception.
+        """
+        try:
+            if isinstance(error, GeneratorExit) or (isinstance(error, SystemExit) and error.code in (None, 0)):
+                return
+            if isinstance(error, Exception | KeyboardInterrupt | SystemExit | asyncio.CancelledError):
+                self.record_exception(error, escaped=True)
+                last = self._event_list[-1][2] if self._event_list else _NO_ATTRIBUTES
+                self.set_status(StatusCode.ERROR, f"{type(error).__name__}: {last.get(keys.EXCEPTION_MESSAGE, '')}")
+        except Exception as fault:  # noqa: BLE001 - our bug is not the user's exception
+            guard.report("recording an exception", fault)
+
+    def adopt(self, site: CallSite, arguments: str | None) -> None:
+        """Make this the span of a traced call that has yet to start."""
+        self._site, self._arguments = site, arguments
+
+    def give_output(self, output: Any) -> None:  # noqa: ANN401 - an attribute value, or None
+        """Keep the captured result of a traced call."""
+        self._output = output
+
+    def finish_at(self, end_time: int | None) -> None:
+        """End the span at this time (ns; now where None), and make current again what was before it."""
+        token = self._context_token
+        if token is not None:
+            self._context_token = None
+            context.detach(token, context.SPAN_KEY, self)
+        self.end(end_time)
+
+    def all_attributes(self) -> dict[str, Any]:
+        """Return every attribute, whole, as it is exported and stored."""
+        return assemble(self._site, self._stamp, self._arguments, self._output, self._extra)
+
+    def record(self) -> EndedSpan:
+        """Return what the span leaves behind."""
+        return (
+            self._site, self._name, self._trace, self._id, self._parent_id, self._start_time, self._end_time,
+            self._status_code, self._message, self._stamp, self._cell, self._arguments, self._output, self._extra,
+            self._event_list, self._link_list, self._kind.value, self._flags, self._pipe.origin,
+        )  # fmt: skip
+
+    def _keep(self, key: str, value: Any) -> None:  # noqa: ANN401 - an attribute value
+        if value is None:
+            return
+        kept = capture.attribute(value, key)
+        if self._extra is None:
+            self._extra = {key: kept}
+        else:
+            self._extra[key] = kept
+
+
+def _clear(span: Span, name: str, site: CallSite | None) -> None:
+    """Give every slot its first value; a span that is not started has no id."""
+    span._name = name  # noqa: SLF001 - all of these are the span's own slots
+    span._site = site
+    span._id = span._trace = span._parent_id = span._start_time = 0
+    span._end_time = span._arguments = span._output = span._extra = span._event_list = span._link_list = None
+    span._message = span._stamp = span._cell = span._parent_span = span._context_cache = span._context_token = None
+    span._status_code = _UNSET
+    span._kind = SpanKind.INTERNAL
+    span._flags = _SAMPLED
+    span._state = _NO_STATE
+    span._readable = True
+    span._pipe = pipeline.current()
+
+
+def begin(site: CallSite, arguments: str | None) -> Span:
+    """Make and start the span of a traced call, and make it current.
+
+    Args:
+        site: The traced function.
+        arguments: Its captured arguments.
+    """
+    span = _new(Span)
+    _clear(span, site.name, site)
+    span._arguments = arguments  # noqa: SLF001 - the span's own slot
+    start(span)
+    return span
+
+
+def start(span: Span) -> None:
+    """Start a span below the current one, in the current session, and make it current."""
+    pipe = span._pipe = pipeline.current()  # noqa: SLF001 - this function is the span's own, outside for speed
+    if pipe.disabled:
+        return
+    around = context.get()
+    parent: Any = around.get(context.SPAN_KEY)
+    if parent is None:
+        trace = 0
+    elif type(parent) is Span:
+        span._parent_span = parent
+        trace = span._trace = parent._trace
+        span._parent_id = parent._id
+        span._flags = parent._flags
+        span._state = parent._state
+    else:
+        trace = _join_foreign(span, parent.get_span_context())
+    if not trace:
+        trace = span._trace = clock.bits(128) if pipe.ids is None else pipe.ids.generate_trace_id()
+    span._id = clock.bits(64) if pipe.ids is None else pipe.ids.generate_span_id()
+    session = CURRENT.get() or around.get(KEY)
+    if session is None:
+        span._cell = current_cell()
+    else:
+        stamp = span._stamp = cast("SessionContext", session).stamp
+        span._cell = stamp.cell
+    if pipe.sampler is not None:
+        _sample(span, pipe, around)
+    if len(_OPEN) < _MAX_OPEN:
+        _OPEN[span._id] = span
+    inside = Context(around)
+    _put(inside, context.SPAN_KEY, span)
+    span._context_token = context.attach_context(inside)
+    span._start_time = clock.now()
+    if pipe.exporting and span._readable:
+        pipe.multi.on_start(span, parent_context=around)
+
+
+def _join_foreign(span: Span, parent: SpanContext) -> int:
+    """Take the place below a span that is not ours; returns its trace id, 0 where it is not valid."""
+    if not parent.is_valid:
+        return 0
+    span._parent_span = parent  # noqa: SLF001 - the span's own slots
+    span._parent_id = parent.span_id
+    span._trace = parent.trace_id
+    span._flags = parent.trace_flags
+    span._state = parent.trace_state
+    return parent.trace_id
+
+
+def _sample(span: Span, pipe: Pipeline, around: Context) -> None:
+    """Ask the user's sampler. A dropped span is recorded locally all the same and says so on the wire."""
+    result = pipe.sampler.should_sample(around, span._trace, span._name, span._kind, span.all_attributes(), ())  # noqa: SLF001 # pyright: ignore[reportOptionalMemberAccess]
+    span._flags = _SAMPLED if result.decision.is_sampled() else _NOT_SAMPLED  # noqa: SLF001
+    span._readable = result.decision.is_recording()  # noqa: SLF001
+    span._state = _NO_STATE if result.trace_state is None else result.trace_state  # noqa: SLF001
+    for key, value in (result.attributes or {}).items():
+        if key not in (span.all_attributes() if span._site else {}):  # noqa: SLF001
+            span._keep(key, value)  # noqa: SLF001
+
+
+def assemble(
+    site: CallSite | None, stamp: Stamp | None, arguments: str | None, output: Any, extra: Mapping[str, Any] | None  # noqa: ANN401 - an attribute value
+) -> dict[str, Any]:
+    """Put together a span's attributes from the parts that a span keeps.
+
+    Args:
+        site: The traced function, or None.
+        stamp: The session's stamp, or None.
+        arguments: The captured arguments, or None.
+        output: The captured result, or None.
+        extra: What was set on the span.
+    """
+    found: dict[str, Any] = {keys.TYPE: "trace"} if site is None else dict(site.attributes)
+    if stamp is not None:
+        found[keys.SESSION_ID] = found[keys.OTEL_SESSION_ID] = stamp.session_id
+        if stamp.attributes is not None:
+            found[keys.SESSION_ATTRIBUTES] = stamp.attributes
+    if site is not None and arguments is not None:
+        found[keys.ARG_TYPES], found[keys.ARG_VALUES] = site.describe(arguments)
+    if output is not None:
+        found[keys.OUTPUT] = output
+    if extra:
+        found.update(extra)
+    return found
+
+
+def span(name: str, **attributes: Any) -> Span:  # noqa: ANN401 - attribute values
+    """Make a span for `with`: it starts below the current one when it is entered.
+
+    Args:
+        name: The span's name.
+        **attributes: Its first attributes.
+
+    Returns:
+        The span.
+
+    Example:
+        >>> with span("rerank", model="small") as rerank:
+        ...     rerank.set(kept=3)
+    """
+    return Span(name, **attributes)

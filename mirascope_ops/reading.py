@@ -1,0 +1,334 @@
+"""Reading back: the look-ups of the public API, over whatever store is in use.
+
+Every look-up flushes first, so that a program sees what it has just done; spans that are still open come as
+open.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final
+
+from mirascope_ops.analysis.normalise import normalise
+from mirascope_ops.exceptions import ConfigurationError, NotFoundError
+from mirascope_ops.sessionset import Session, SessionSet
+from mirascope_ops.spanset import SpanSet, StoredTrace, TraceSet
+from mirascope_ops.store import recorder
+from mirascope_ops.store.records import SessionQuery, SessionRecord, SpanQuery
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mirascope_ops.analysis.rows import SpanRow
+    from mirascope_ops.core.session import SessionContext
+    from mirascope_ops.store.protocol import Store
+    from mirascope_ops.store.records import RunRecord
+
+_UNITS: Final = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
+_TRACE_ID_LENGTH: Final = 32
+_SHORT_ID: Final = 8  # digits that a shortened trace id needs, as the views show it
+
+Time = "int | str | datetime | timedelta | None"
+
+
+def spans(
+    *,
+    session: str | None = None,
+    trace: str | None = None,
+    name: str | None = None,
+    kind: str | None = None,
+    status: str | None = None,
+    since: Any = None,
+    until: Any = None,
+    cell: int | str | None = None,
+    notebook: str | None = None,
+    limit: int | None = None,
+) -> SpanSet:
+    """Look up spans; every condition that is given must hold.
+
+    Args:
+        session: Spans of this session and its child sessions.
+        trace: Spans of this trace.
+        name: Spans of exactly this name.
+        kind: llm, embedding, retriever, tool, agent, chain or other.
+        status: unset, ok, error, open or interrupted.
+        since: Spans that started at or after this time: a datetime, ISO text, ns since the epoch; a timedelta or
+            text such as "30 min", "2 h", "1 d" is that long ago.
+        until: Spans that started before this time.
+        cell: Spans of a notebook cell, by execution count (int) or cell id (str).
+        notebook: Spans made in this notebook.
+        limit: The newest so many.
+
+    Returns:
+        The spans, by start.
+
+    Raises:
+        ConfigurationError: A time makes no sense.
+        NotFoundError: There is no such session or trace; the message names similar ones.
+
+    Example:
+        >>> from mirascope_ops import ops
+        >>> with ops.span("retrieve"):
+        ...     pass
+        >>> ops.spans(name="retrieve")[-1].name
+        'retrieve'
+    """
+    if session is not None:
+        found = get_session(session).spans
+    elif trace is not None:
+        found = get_trace(trace).spans
+    else:
+        # A span without a session inherits its trace's, and kinds look at a span's children: whole traces are read.
+        query = SpanQuery(
+            name=name,
+            cell_id=cell if isinstance(cell, str) else None,
+            execution_count=cell if isinstance(cell, int) else None,
+            notebook=notebook,
+            since=time_of(since),
+            until=time_of(until),
+            whole_traces=True,
+            limit=limit if kind is None and status is None else None,
+        )
+        found = SpanSet(_rows(query))
+    first, last = time_of(since), time_of(until)
+    kept = found.filter(
+        lambda span: (
+            (name is None or span.name == name)
+            and (kind is None or span.kind == kind)
+            and (status is None or span.status == status)
+            and (cell is None or cell in (span.cell_id, span.execution_count))
+            and (notebook is None or span.notebook == notebook)
+            and (first is None or span.start >= first)
+            and (last is None or span.start < last)
+        )
+    )
+    return kept if limit is None else kept[max(0, len(kept) - limit) :]
+
+
+def traces(
+    *,
+    session: str | None = None,
+    name: str | None = None,
+    status: str | None = None,
+    since: Any = None,
+    until: Any = None,
+    cell: int | str | None = None,
+    notebook: str | None = None,
+    limit: int | None = None,
+) -> TraceSet:
+    """Look up traces by their root span; conditions as for `spans`.
+
+    Args:
+        session: Traces of this session and its child sessions.
+        name: Traces whose root has this name.
+        status: Traces whose root has this status.
+        since: Traces that started at or after this time; as for `spans`.
+        until: Traces that started before this time.
+        cell: Traces of a notebook cell, by execution count (int) or cell id (str).
+        notebook: Traces made in this notebook.
+        limit: The newest so many.
+
+    Returns:
+        The traces, oldest first, each whole.
+
+    Raises:
+        ConfigurationError: A time makes no sense.
+        NotFoundError: There is no such session.
+    """
+    first, last = time_of(since), time_of(until)
+    if session is not None:
+        found = get_session(session).traces
+    else:
+        found = SpanSet(_rows(SpanQuery(since=first, until=last, whole_traces=True))).traces
+    kept = found.filter(
+        lambda trace: (
+            (name is None or trace.name == name)
+            and (status is None or trace.status == status)
+            and (cell is None or cell in (trace.root.cell_id, trace.root.execution_count))
+            and (notebook is None or trace.root.notebook == notebook)
+            and (first is None or trace.start >= first)
+            and (last is None or trace.start < last)
+        )
+    )
+    return kept if limit is None else kept[max(0, len(kept) - limit) :]
+
+
+def get_trace(trace_id: str) -> StoredTrace:
+    """Return one trace.
+
+    Args:
+        trace_id: Its 32 hex digits, or the first 8 or more of them, as the views show them.
+
+    Raises:
+        NotFoundError: No trace, or more than one, begins so.
+    """
+    wanted = trace_id.strip().lower()
+    if len(wanted) < _TRACE_ID_LENGTH:
+        if len(wanted) < _SHORT_ID:
+            message = f"{trace_id!r} is too short for a trace id: give all 32 hex digits, or the first {_SHORT_ID}."
+            raise NotFoundError(message)
+        known = {span.trace_id for span in _store().spans(SpanQuery()) if span.trace_id.startswith(wanted)}
+        if len(known) > 1:
+            message = f"{len(known)} traces begin with {trace_id!r}: give more digits."
+            raise NotFoundError(message)
+        wanted = known.pop() if known else wanted
+    rows = _rows(SpanQuery(trace_ids=[wanted]))
+    if not rows:
+        message = f"There is no trace {trace_id!r} in the store; ops.traces() lists them."
+        raise NotFoundError(message)
+    return StoredTrace(rows)
+
+
+def last_trace() -> StoredTrace:
+    """Return the trace that started last.
+
+    Raises:
+        NotFoundError: Nothing has been traced.
+    """
+    newest = _store().spans(SpanQuery(limit=1))
+    if not newest:
+        message = "Nothing has been traced yet: decorate a function with @ops.trace and call it."
+        raise NotFoundError(message)
+    return get_trace(newest[0].trace_id)
+
+
+def sessions(
+    attributes: Mapping[str, Any] | None = None, *, since: Any = None, until: Any = None, limit: int | None = None
+) -> SessionSet:
+    """List sessions, the one last seen first; those without spans too.
+
+    Args:
+        attributes: Only sessions with these attributes (equal as JSON).
+        since: Sessions last seen at or after this time; as for `spans`.
+        until: Sessions first seen before this time.
+        limit: At most so many.
+
+    Raises:
+        ConfigurationError: A time makes no sense.
+
+    Example:
+        >>> from mirascope_ops import ops
+        >>> with ops.session(id="docs-1", attributes={"user_tier": "premium"}):
+        ...     pass
+        >>> ops.sessions(attributes={"user_tier": "premium"})[0].id
+        'docs-1'
+    """
+    query = SessionQuery(
+        attributes=dict(attributes or {}), since=time_of(since), until=time_of(until), limit=limit
+    )
+    return SessionSet(_store().sessions(query), _load_sessions)
+
+
+def get_session(session: str | SessionContext) -> Session:
+    """Return one session, with the spans of its child sessions.
+
+    Args:
+        session: Its id, or the SessionContext that `ops.session` gave.
+
+    Raises:
+        NotFoundError: There is no such session; the message names similar ones.
+    """
+    return _session(session if isinstance(session, str) else session.id)
+
+
+def session_card_of(session: str | SessionContext, run_id: str | None = None) -> Session:
+    """Return a session whose card reports on one run: "this run 3 spans, session 12".
+
+    Args:
+        session: The session's id, or its context.
+        run_id: The run; the context's own where a context is given.
+    """
+    if isinstance(session, str):
+        return _session(session, run_id)
+    return _session(session.id, run_id or session.run_id)
+
+
+def time_of(value: Any) -> int | None:
+    """Return a time in nanoseconds since the epoch.
+
+    Args:
+        value: As `spans` takes it for `since`.
+
+    Raises:
+        ConfigurationError: It makes no sense as a time.
+
+    Example:
+        >>> time_of("2026-01-01T00:00:00+00:00")
+        1767225600000000000
+    """
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, str):
+        value = _parsed(value)
+    if isinstance(value, timedelta):
+        value = datetime.now(UTC) - value
+    if isinstance(value, datetime):
+        return _nanoseconds(value)
+    message = (
+        f"{value!r} is no time: give a datetime, ISO text, a timedelta, text such as '2 h', or ns since the epoch."
+    )
+    raise ConfigurationError(message)
+
+
+def _parsed(text: str) -> datetime | timedelta | str:
+    for unit, name in _UNITS.items():
+        number = text.strip().removesuffix(unit).strip()
+        if text.strip().endswith(unit) and number.replace(".", "", 1).isdigit():
+            return timedelta(**{name: float(number)})
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return text
+
+
+def _nanoseconds(moment: datetime) -> int:
+    aware = moment if moment.tzinfo is not None else moment.astimezone()
+    since_epoch = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since_epoch.days * 86_400 + since_epoch.seconds) * 10**9 + since_epoch.microseconds * 1000
+
+
+def _store() -> Store:
+    """Return the store, after everything recorded so far has reached it."""
+    active = recorder.active()
+    active.flush()
+    return active.store
+
+
+def _rows(query: SpanQuery) -> list[SpanRow]:
+    store = _store()
+    records = store.spans(query)
+    return normalise(records, store.annotations(sorted({record.trace_id for record in records})))
+
+
+def _session(session_id: str, run_id: str | None = None) -> Session:
+    store = _store()
+    records = store.sessions(SessionQuery(session_ids=[session_id]))
+    if not records:
+        known = [record.session_id for record in store.sessions(SessionQuery(limit=1000))]
+        close = get_close_matches(session_id, known, 3)
+        hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else "ops.sessions() lists them."
+        message = f"There is no session {session_id!r} in the store. {hint}"
+        raise NotFoundError(message)
+    return _load_session(store, records[0], run_id)
+
+
+def _load_sessions(records: Sequence[SessionRecord]) -> list[Session]:
+    store = _store()
+    return [_load_session(store, record) for record in records]
+
+
+def _load_session(store: Store, record: SessionRecord, run_id: str | None = None) -> Session:
+    runs = store.runs([record.session_id], descendants=True)
+    return Session(record, runs, _session_rows(store, record.session_id, runs), run_id)
+
+
+def _session_rows(store: Store, session_id: str, runs: Sequence[RunRecord]) -> list[SpanRow]:
+    """Read a session's spans: those of its runs and the runs below, and those that inherit the session."""
+    run_ids = [run.run_id for run in runs]
+    query = SpanQuery(session_ids=[session_id], run_ids=run_ids, sessions_or_runs=True, whole_traces=True)
+    records = store.spans(query)
+    rows = normalise(records, store.annotations(sorted({found.trace_id for found in records})))
+    within = frozenset(run_ids)
+    names = {session_id, *(run.session_id for run in runs)}
+    return [row for row in rows if (row.run_id in within if row.run_id is not None else row.session_id in names)]

@@ -1,0 +1,178 @@
+"""Session: a session as it was recorded, with its spans, turns and card; and sets of sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Self, overload
+
+from mirascope_ops.analysis.sessions import session_card
+from mirascope_ops.spanset import SpanSet, TraceSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pandas import DataFrame
+
+    from mirascope_ops.analysis.rows import SessionCard, SpanRow
+    from mirascope_ops.store.records import RunRecord, SessionRecord
+
+_SHOWN = 20  # sessions whose spans are read for the list view
+
+
+class Session(SpanSet):
+    """A session as it was recorded; its spans are those of its child sessions too.
+
+    Args:
+        record: What the store lists.
+        runs: The entries into it, and those of its child sessions.
+        spans: Its spans.
+        run_id: The run that its card reports on, or None for the whole session.
+    """
+
+    def __init__(
+        self, record: SessionRecord, runs: Sequence[RunRecord], spans: Iterable[SpanRow], run_id: str | None = None
+    ) -> None:
+        super().__init__(spans)
+        self._record = record
+        self._runs = tuple(runs)
+        self._run_id = run_id
+
+    @property
+    def id(self) -> str:
+        """The session's id."""
+        return self._record.session_id
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """The session's attributes: those of all its entries, later ones winning key by key."""
+        return self._record.attributes
+
+    @property
+    def parent_id(self) -> str | None:
+        """The id of the session in which it was last entered, or None."""
+        return self._record.parent_session_id
+
+    @property
+    def runs(self) -> tuple[RunRecord, ...]:
+        """The entries into this session, oldest first."""
+        return tuple(run for run in self._runs if run.session_id == self.id)
+
+    @property
+    def card(self) -> SessionCard:
+        """All that the session's card shows, as data."""
+        return session_card(self._record, self._runs, self._spans, run_id=self._run_id)
+
+    def to_text(self) -> str:
+        """Return the session's card in text."""
+        from mirascope_ops.views import text  # noqa: PLC0415 - views are loaded when something is shown
+
+        return text.session_text(self.card)
+
+    def _html(self) -> str:
+        from mirascope_ops.views import html  # noqa: PLC0415 - views are loaded when something is shown
+
+        return html.session_html(self.card)
+
+    def _data(self) -> dict[str, Any]:
+        return {**super()._data(), "session_id": self.id, "attributes": dict(self.attributes)}
+
+    def __repr__(self) -> str:
+        return f"Session({self.id!r}, {len(self):,} {'span' if len(self) == 1 else 'spans'})"
+
+
+class SessionSet(Sequence[Session]):
+    """An immutable sequence of sessions; a session's spans are read when they are asked for.
+
+    Args:
+        records: What the store lists.
+        load: Reads sessions, given their records.
+    """
+
+    def __init__(self, records: Sequence[SessionRecord], load: Callable[[Sequence[SessionRecord]], list[Session]]) -> None:
+        self._records = tuple(records)
+        self._load = load
+        self._loaded: dict[int, Session] = {}
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, index: int) -> Session: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> Session | SessionSet:
+        if isinstance(index, slice):
+            return type(self)(self._records[index], self._load)
+        position = range(len(self._records))[index]
+        return self._read([position])[0]
+
+    @property
+    def ids(self) -> list[str]:
+        """The sessions' ids, in order."""
+        return [record.session_id for record in self._records]
+
+    @property
+    def spans(self) -> SpanSet:
+        """The spans of all sessions, each once, by start."""
+        found = {(span.trace_id, span.span_id): span for session in self._read(range(len(self))) for span in session}
+        return SpanSet(sorted(found.values(), key=lambda span: span.start))
+
+    @property
+    def traces(self) -> TraceSet:
+        """The traces of all sessions."""
+        return self.spans.traces
+
+    def filter(self, predicate: Callable[[Session], object]) -> SessionSet:
+        """Keep the sessions for which a function of a session is true.
+
+        Args:
+            predicate: A function of a session.
+        """
+        sessions = self._read(range(len(self)))
+        kept = [record for record, session in zip(self._records, sessions, strict=True) if predicate(session)]
+        return SessionSet(kept, self._load)
+
+    def to_pandas(self) -> DataFrame:
+        """Return the sessions as a DataFrame, one row each; tokens and cost include child sessions."""
+        from mirascope_ops.analysis.frames import sessions_frame  # noqa: PLC0415 - pandas takes a second
+
+        return sessions_frame([session.card for session in self._read(range(len(self)))])
+
+    def summary(self, by: str | Sequence[str] = "session_id") -> DataFrame:
+        """Return statistics of all spans; see `SpanSet.summary`."""
+        return self.spans.summary(by)
+
+    def turns(self) -> DataFrame:
+        """Return the turns of all sessions, one row each."""
+        return self.spans.turns()
+
+    def messages(self) -> DataFrame:
+        """Return the messages of all sessions, one row each."""
+        return self.spans.messages()
+
+    def to_text(self) -> str:
+        """Return the sessions as a list in text."""
+        from mirascope_ops.views import text  # noqa: PLC0415 - views are loaded when something is shown
+
+        return text.sessions_text(self._cards(), len(self))
+
+    def _cards(self) -> list[SessionCard]:
+        return [session.card for session in self._read(range(min(_SHOWN, len(self))))]
+
+    def _read(self, positions: Iterable[int]) -> list[Session]:
+        wanted = list(positions)
+        missing = [position for position in wanted if position not in self._loaded]
+        if missing:
+            found = self._load([self._records[position] for position in missing])
+            self._loaded.update(zip(missing, found, strict=True))
+        return [self._loaded[position] for position in wanted]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from mirascope_ops.views import html  # noqa: PLC0415 - views are loaded when something is shown
+        from mirascope_ops.views.bundle import bundle, chosen  # noqa: PLC0415
+
+        data = {"type": "session-set", "count": len(self), "sessions": self.ids[:1000]}
+        return chosen(bundle(self.to_text(), html.sessions_html(self._cards(), len(self)), data), include, exclude)
+
+    def __repr__(self) -> str:
+        return f"SessionSet of {len(self):,} {'session' if len(self) == 1 else 'sessions'}"

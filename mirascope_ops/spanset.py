@@ -1,0 +1,369 @@
+"""SpanSet: spans as a person holds them, one method away from a table, a tree or a figure.
+
+It composes the layers below and adds nothing of its own: analysis computes, views render. Items are plain
+`SpanRow` records; everything that returns a set returns a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+from mirascope_ops.analysis import stats, tree
+from mirascope_ops.analysis.rows import Node, SpanRow, Totals
+from mirascope_ops.exceptions import OpsError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from plotly.graph_objects import Figure
+
+MIME_DATA_ROWS = 100
+
+
+class Tree(list[Node]):
+    """The roots of a forest of spans; shows itself as a tree."""
+
+    def __repr__(self) -> str:
+        from mirascope_ops.views.text import trace_text  # noqa: PLC0415 - views are loaded when something is shown
+
+        return trace_text([node.span for _, node in tree.walk(self)])
+
+    __str__ = __repr__
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return SpanSet([node.span for _, node in tree.walk(self)])._repr_mimebundle_(include, exclude)
+
+
+class SpanSet(Sequence[SpanRow]):
+    """An immutable sequence of spans, ordered by start.
+
+    Args:
+        spans: The spans.
+
+    Example:
+        >>> len(SpanSet([]))
+        0
+    """
+
+    def __init__(self, spans: Iterable[SpanRow]) -> None:
+        self._spans = tuple(spans)
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    @overload
+    def __getitem__(self, index: int) -> SpanRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> SpanSet: ...
+    def __getitem__(self, index: int | slice) -> SpanRow | SpanSet:
+        return SpanSet(self._spans[index]) if isinstance(index, slice) else self._spans[index]
+
+    def __iter__(self) -> Iterator[SpanRow]:
+        return iter(self._spans)
+
+    @property
+    def spans(self) -> SpanSet:
+        """All spans of the set, as a SpanSet."""
+        return SpanSet(self._spans)
+
+    @property
+    def traces(self) -> TraceSet:
+        """The spans by trace, in the order of the traces' first spans."""
+        groups: dict[str, list[SpanRow]] = {}
+        for span in self._spans:
+            groups.setdefault(span.trace_id, []).append(span)
+        return TraceSet(StoredTrace(group) for group in groups.values())
+
+    @property
+    def roots(self) -> SpanSet:
+        """The spans whose parent is not in the set."""
+        return SpanSet(node.span for node in tree.forest(self._spans))
+
+    @property
+    def totals(self) -> Totals:
+        """Counts, duration, tokens and cost; each model call counts once."""
+        return stats.totals(self._spans)
+
+    def filter(self, predicate: Callable[[SpanRow], object] | None = None, /, **columns: Any) -> SpanSet:
+        """Keep the spans that fit every condition.
+
+        Args:
+            predicate: A function of a span.
+            **columns: Columns of the spans frame; a value, or a list, tuple or set of values to choose from.
+
+        Returns:
+            The spans that fit, as a SpanSet.
+
+        Raises:
+            OpsError: There is no such column.
+
+        Example:
+            >>> SpanSet([]).filter(kind="llm", status=["error", "interrupted"])
+            SpanSet of 0 spans
+        """
+        unknown = [name for name in columns if name not in SpanRow._fields]
+        if unknown:
+            message = f"There is no column {unknown[0]!r}; the columns are {', '.join(SpanRow._fields)}."
+            raise OpsError(message)
+        kept = self._spans if predicate is None else tuple(span for span in self._spans if predicate(span))
+        for name, wanted in columns.items():
+            chosen: Any = wanted if isinstance(wanted, list | tuple | set | frozenset) and name != "tags" else (wanted,)
+            kept = tuple(span for span in kept if getattr(span, name) in chosen)
+        return SpanSet(kept)
+
+    def tree(self) -> Tree:
+        """Return the spans as a forest, parents above children, siblings by start."""
+        return Tree(tree.forest(self._spans))
+
+    def below(self, span_id: str) -> SpanSet:
+        """Keep a span and all spans below it.
+
+        Args:
+            span_id: 16 hex digits.
+        """
+        for _, node in tree.walk(tree.forest(self._spans)):
+            if node.span.span_id == span_id:
+                return SpanSet(sorted((found.span for _, found in tree.walk([node])), key=_start))
+        return SpanSet([])
+
+    def to_pandas(
+        self, columns: Sequence[str] | None = None, *, attributes: Literal["json", "columns"] = "json"
+    ) -> DataFrame:
+        """Return the spans as a DataFrame, one row each.
+
+        The columns and their types are `mirascope_ops.analysis.frames.SPANS_SCHEMA`, always all of them.
+
+        Args:
+            columns: Only these, in this order.
+            attributes: "json" keeps the emitted attributes as JSON text in one column; "columns" gives each a
+                column of its own, `attributes.<key>`.
+
+        Raises:
+            ImportError: pandas is not installed; the message says how.
+            OpsError: There is no such column.
+        """
+        from mirascope_ops.analysis.frames import spans_frame  # noqa: PLC0415 - pandas takes a second
+
+        return spans_frame(self._spans, columns=columns, attributes=attributes)
+
+    def summary(self, by: str | Sequence[str] = "name") -> DataFrame:
+        """Return counts, errors, latency percentiles, self time, tokens and cost by group.
+
+        Args:
+            by: A column, or several: name, kind, model, status, session_id, ...
+        """
+        return stats.summary(self._spans, by)
+
+    def turns(self) -> DataFrame:
+        """Return the traces as turns of a conversation, one row each."""
+        from mirascope_ops.analysis import frames, turns  # noqa: PLC0415 - pandas takes a second
+
+        return frames.turns_frame(turns.turns(self._spans))
+
+    def messages(self) -> DataFrame:
+        """Return the messages that model calls sent and received, one row each."""
+        from mirascope_ops.analysis import frames  # noqa: PLC0415 - pandas takes a second
+
+        return frames.messages_frame(self._spans)
+
+    def figure(self, kind: Literal["timeline"] = "timeline", *, limit: int = 2000) -> Figure:
+        """Return a plotly figure.
+
+        Args:
+            kind: "timeline": the spans as bars over time.
+            limit: At most so many bars.
+
+        Raises:
+            ImportError: plotly is not installed; the message says how.
+            OpsError: There is no figure of that kind.
+        """
+        if kind != "timeline":
+            message = f"There is no figure of kind {kind!r}; use 'timeline'."
+            raise OpsError(message)
+        from mirascope_ops.views.figure import timeline_figure  # noqa: PLC0415 - plotly takes a second
+
+        return timeline_figure(self._spans, limit=limit)
+
+    def timeline(self) -> Figure:
+        """Return the timeline, as `figure("timeline")`."""
+        return self.figure("timeline")
+
+    def to_text(self) -> str:
+        """Return what a terminal shows: the tree of one trace, or a list of traces or spans."""
+        from mirascope_ops.views import text  # noqa: PLC0415 - views are loaded when something is shown
+
+        return text.spans_text(self._spans)
+
+    def _html(self) -> str:
+        from mirascope_ops.views import html  # noqa: PLC0415 - views are loaded when something is shown
+
+        return html.spans_html(self._spans)
+
+    def _data(self) -> dict[str, Any]:
+        rows = [{**span._asdict(), "annotations": len(span.annotations)} for span in self._spans[:MIME_DATA_ROWS]]
+        return {"type": _kebab(type(self)), "count": len(self._spans), "spans": rows}
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from mirascope_ops.views.bundle import bundle, chosen  # noqa: PLC0415 - views are loaded when something is shown
+
+        return chosen(bundle(self.to_text(), self._html(), self._data()), include, exclude)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} of {len(self):,} {'span' if len(self) == 1 else 'spans'}"
+
+
+class StoredTrace(SpanSet):
+    """One trace as it was recorded: its spans, and what they come to.
+
+    Args:
+        spans: The spans of one trace; at least one.
+    """
+
+    def __init__(self, spans: Iterable[SpanRow]) -> None:
+        super().__init__(spans)
+        self.root: SpanRow = tree.forest(self._spans)[0].span
+
+    @property
+    def trace_id(self) -> str:
+        """The trace's id, 32 hex digits."""
+        return self.root.trace_id
+
+    @property
+    def name(self) -> str:
+        """The root span's name."""
+        return self.root.name
+
+    @property
+    def session_id(self) -> str | None:
+        """The root span's session."""
+        return self.root.session_id
+
+    @property
+    def status(self) -> str:
+        """The root span's status."""
+        return self.root.status
+
+    @property
+    def start(self) -> int:
+        """Start of the root span, nanoseconds since the epoch."""
+        return self.root.start
+
+    @property
+    def duration(self) -> int | None:
+        """Duration of the root span in nanoseconds, or None while it is open."""
+        return self.root.duration
+
+    def to_text(self) -> str:
+        """Return the trace as a tree in text."""
+        from mirascope_ops.views import text  # noqa: PLC0415 - views are loaded when something is shown
+
+        return text.trace_text(self._spans)
+
+    def _html(self) -> str:
+        from mirascope_ops.views import html  # noqa: PLC0415 - views are loaded when something is shown
+
+        return html.trace_html(self._spans)
+
+    def __repr__(self) -> str:
+        return f"StoredTrace({self.name!r}, {self.status}, {len(self)} spans, trace_id={self.trace_id!r})"
+
+
+class TraceSet(Sequence[StoredTrace]):
+    """An immutable sequence of traces.
+
+    Args:
+        traces: The traces.
+    """
+
+    def __init__(self, traces: Iterable[StoredTrace]) -> None:
+        self._traces = tuple(traces)
+
+    def __len__(self) -> int:
+        return len(self._traces)
+
+    @overload
+    def __getitem__(self, index: int) -> StoredTrace: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> StoredTrace | TraceSet:
+        return type(self)(self._traces[index]) if isinstance(index, slice) else self._traces[index]
+
+    @property
+    def spans(self) -> SpanSet:
+        """All spans of all traces, by start."""
+        return SpanSet(sorted((span for trace in self._traces for span in trace), key=_start))
+
+    @property
+    def traces(self) -> TraceSet:
+        """The set itself."""
+        return self
+
+    def filter(self, predicate: Callable[[StoredTrace], object] | None = None, /, **columns: Any) -> TraceSet:
+        """Keep the traces whose root span fits every condition; as `SpanSet.filter`.
+
+        Args:
+            predicate: A function of a trace.
+            **columns: Columns of the root span.
+        """
+        kept = [trace for trace in self._traces if predicate is None or predicate(trace)]
+        if columns:
+            roots = {span.trace_id for span in SpanSet(trace.root for trace in kept).filter(**columns)}
+            kept = [trace for trace in kept if trace.trace_id in roots]
+        return TraceSet(kept)
+
+    def to_pandas(self) -> DataFrame:
+        """Return the traces as a DataFrame, one row each."""
+        from mirascope_ops.analysis.frames import traces_frame  # noqa: PLC0415 - pandas takes a second
+
+        return traces_frame([span for trace in self._traces for span in trace])
+
+    def tree(self) -> Tree:
+        """Return all spans as a forest."""
+        return self.spans.tree()
+
+    def summary(self, by: str | Sequence[str] = "name") -> DataFrame:
+        """Return statistics of all spans; see `SpanSet.summary`."""
+        return self.spans.summary(by)
+
+    def turns(self) -> DataFrame:
+        """Return the traces as turns of a conversation, one row each."""
+        return self.spans.turns()
+
+    def messages(self) -> DataFrame:
+        """Return the messages of all model calls, one row each."""
+        return self.spans.messages()
+
+    def figure(self, kind: Literal["timeline"] = "timeline", *, limit: int = 2000) -> Figure:
+        """Return a plotly figure of all spans; see `SpanSet.figure`."""
+        return self.spans.figure(kind, limit=limit)
+
+    def timeline(self) -> Figure:
+        """Return the timeline of all spans."""
+        return self.spans.timeline()
+
+    def to_text(self) -> str:
+        """Return the traces as a list in text."""
+        from mirascope_ops.views import text  # noqa: PLC0415 - views are loaded when something is shown
+
+        return text.spans_text(self._all(), by="trace")
+
+    def _all(self) -> list[SpanRow]:
+        return [span for trace in self._traces for span in trace]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from mirascope_ops.views import html  # noqa: PLC0415 - views are loaded when something is shown
+        from mirascope_ops.views.bundle import bundle, chosen  # noqa: PLC0415
+
+        data = {"type": "trace-set", "count": len(self), "traces": [trace.trace_id for trace in self._traces[:1000]]}
+        return chosen(bundle(self.to_text(), html.spans_html(self._all(), by="trace"), data), include, exclude)
+
+    def __repr__(self) -> str:
+        return f"TraceSet of {len(self):,} {'trace' if len(self) == 1 else 'traces'}"
+
+
+def _start(span: SpanRow) -> int:
+    return span.start
+
+
+def _kebab(kind: type) -> str:
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in kind.__name__).lstrip("-")

@@ -1,0 +1,252 @@
+"""The recorder: between the traced program, which must not wait, and the store, which may.
+
+Ended spans are appended to a deque; that is all that the program pays. With a file, one daemon thread writes
+them out every 100 ms; reading flushes first, so a program sees its own writes. With memory there is no thread,
+and the deque is the ring.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from mirascope_ops.core import backend, guard
+from mirascope_ops.core.span import forget_open_spans, open_spans
+from mirascope_ops.exceptions import StoreError
+from mirascope_ops.store import location
+from mirascope_ops.store.ended import run_record, span_record
+from mirascope_ops.store.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from mirascope_ops.core.session import SessionContext
+    from mirascope_ops.core.span import EndedSpan
+    from mirascope_ops.store.protocol import Store
+    from mirascope_ops.store.records import AnnotationRecord
+
+_FLUSH_SECONDS: Final = 0.1
+_PURGE_SECONDS: Final = 3600.0
+_MAX_PENDING: Final = 100_000
+_BATCH: Final = 2_000
+
+
+class Recorder:
+    """Takes ended spans from the program and gives them to a store.
+
+    Args:
+        store: Where they go.
+        recording: False to drop everything.
+        threaded: Whether a thread writes; else they are written when somebody reads.
+
+    Attributes:
+        dropped: How many spans were dropped because the store could not keep up.
+    """
+
+    def __init__(self, store: Store, *, recording: bool = True, threaded: bool = False) -> None:
+        self.store = store
+        self.recording = recording
+        self.dropped = 0
+        self._pending: deque[EndedSpan] = deque(maxlen=None if threaded else _MAX_PENDING)
+        self._runs: dict[str, SessionContext] = {}
+        self._annotations: list[AnnotationRecord] = []
+        self._lock = threading.RLock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.sink: Callable[[EndedSpan], None] = self._pending.append
+        if not recording:
+            self.sink = _drop
+        elif threaded:
+            self.sink = self._take
+            self._thread = threading.Thread(target=self._write, name="mirascope_ops writer", daemon=True)
+            self._thread.start()
+
+    def record_run(self, context: SessionContext) -> None:
+        """Take note of a session that was entered, changed or left."""
+        if self.recording:
+            self._runs[context.run_id] = context
+
+    def annotate(self, annotation: AnnotationRecord) -> None:
+        """Keep a judgement on a span; it is in the store when this returns."""
+        if self.recording:
+            with self._lock:
+                self._annotations.append(annotation)
+            self.flush()
+
+    def flush(self, *, with_open: bool = True) -> None:
+        """Give the store all that has come so far; never raises an Exception.
+
+        Args:
+            with_open: Also the spans that are open now, as open.
+        """
+        if not self.recording:
+            return
+        with self._lock:
+            while self._flush_batch():
+                pass
+            if with_open:
+                self._flush_open()
+
+    def close(self) -> None:
+        """Flush, stop the thread and close the store."""
+        self._stop.set()
+        thread = self._thread
+        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
+            thread.join(timeout=5.0)
+        self.flush(with_open=False)
+        self.store.close()
+
+    def _take(self, ended: EndedSpan) -> None:
+        pending = self._pending
+        if len(pending) < _MAX_PENDING:
+            pending.append(ended)
+        else:
+            self.dropped += 1
+            guard.warn_once("dropped", "mirascope_ops drops spans: the store cannot keep up with this program.")
+
+    def _write(self) -> None:
+        """The thread: write what has come, ten times a second, and enforce the retention now and then."""
+        until_purge = 0.0
+        while not self._stop.wait(_FLUSH_SECONDS):
+            self.flush(with_open=False)
+            until_purge -= _FLUSH_SECONDS
+            if until_purge <= 0:
+                until_purge = _PURGE_SECONDS
+                self._purge()
+
+    def _purge(self) -> None:
+        retention = getattr(self.store, "retention", None)
+        if retention is not None:
+            try:
+                self.store.purge(retention.max_age_ns, retention.max_bytes)  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - stores with a retention have it
+            except StoreError as error:
+                guard.warn_once("purge", f"mirascope_ops could not enforce the store's retention: {error}")
+
+    def _flush_batch(self) -> bool:
+        """Write one batch; returns whether there may be more."""
+        rows: list[EndedSpan] = []
+        pending = self._pending
+        while pending and len(rows) < _BATCH:
+            try:
+                rows.append(pending.popleft())
+            except IndexError:  # a bounded deque that another thread fills and we empty
+                break
+        runs, self._runs = self._runs, {}
+        annotations, self._annotations = self._annotations, []
+        if not (rows or runs or annotations):
+            return False
+        try:
+            self.store.write(
+                [span_record(row) for row in rows], [run_record(run) for run in runs.values()], annotations
+            )
+        except StoreError as error:
+            pending.extendleft(reversed(rows))
+            self._runs = {**runs, **self._runs}
+            self._annotations = annotations + self._annotations
+            guard.warn_once("write", f"mirascope_ops cannot write its store; spans wait in memory: {error}")
+            return False
+        except Exception as error:  # noqa: BLE001 - one record that cannot be kept must not block all that follow
+            guard.report("writing spans to the store", error)
+        return len(rows) == _BATCH
+
+    def _flush_open(self) -> None:
+        rows = [row for row in open_spans() if row[6] is None]
+        if rows:
+            try:
+                self.store.write([span_record(row) for row in rows])
+            except Exception as error:  # noqa: BLE001 - what is open will be written when it ends
+                guard.report("writing open spans to the store", error)
+
+
+def _drop(ended: EndedSpan) -> None:
+    del ended
+
+
+_setting: str | Path | None = None
+_recorder: Recorder | None = None
+_opening = threading.RLock()
+
+
+def active() -> Recorder:
+    """Return the process's recorder, opened on first use.
+
+    Where the place cannot be used, spans are kept in memory and a warning says why: a program must not fail
+    because it cannot be traced.
+    """
+    global _recorder  # noqa: PLW0603 - one recorder a process
+    recorder = _recorder
+    if recorder is not None:
+        return recorder
+    with _opening:
+        if _recorder is None:
+            try:
+                _recorder = _open(_setting)
+            except Exception as error:  # noqa: BLE001 - an unusable place, whatever the reason
+                guard.warn_once("open", f"mirascope_ops keeps spans in memory only: {error}")
+                _recorder = Recorder(MemoryStore())
+            backend.set_sink(_recorder.sink)
+        return _recorder
+
+
+def reopen(setting: str | Path | None) -> None:
+    """Use another store from now on.
+
+    Args:
+        setting: A file, ":memory:", "off", or None for the default place.
+
+    Raises:
+        ConfigurationError: The setting is no place.
+        StoreError: The place cannot be used; the store stays as it was.
+    """
+    global _recorder, _setting  # noqa: PLW0603 - one recorder a process
+    with _opening:
+        new = _open(setting)
+        old, _recorder, _setting = _recorder, new, setting
+        backend.set_sink(new.sink)
+    if old is not None:
+        old.close()
+
+
+def close() -> None:
+    """Flush and close the store; the next span opens it again."""
+    global _recorder  # noqa: PLW0603 - one recorder a process
+    with _opening:
+        old, _recorder = _recorder, None
+        backend.set_sink(None)
+    if old is not None:
+        old.close()
+
+
+def _open(setting: str | Path | None) -> Recorder:
+    place = location.resolve(setting)
+    if place.note:
+        guard.warn_once("place", f"mirascope_ops: {place.note}")
+    if place.kind == "file" and place.path is not None:
+        from mirascope_ops.store.sqlite import SqliteStore  # noqa: PLC0415 - sqlite3 is loaded when a file is used
+
+        return Recorder(SqliteStore(place.path), threaded=True)
+    return Recorder(MemoryStore(), recording=place.kind == "memory")
+
+
+def _after_fork_in_child() -> None:
+    """Start afresh: the parent writes what it recorded, and its thread and locks are not in the child."""
+    global _recorder, _opening  # noqa: PLW0603 - one recorder a process
+    _opening = threading.RLock()
+    forget_open_spans()
+    if _recorder is not None:
+        _recorder = None
+        backend.set_sink(None)
+
+
+def _at_exit() -> None:
+    if _recorder is not None:
+        _recorder.close()
+
+
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
