@@ -45,15 +45,16 @@ def prepare_call(site: CallSite, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 def close_call(span: Span, site: CallSite, result: Any) -> None:  # noqa: ANN401 - any result
     """Capture a call's result and end its span; never raises an Exception."""
+    ended = clock.now()
     try:
-        ended = clock.now()
-        if responses.is_response(result):
-            span.give_output(responses.record_response(span, result))
-        else:
-            span.give_output(site.capture_result(result))
+        if result is not None:
+            span.give_output(
+                responses.record_response(span, result)
+                if responses.is_response(result) and site.captures(result=True)
+                else site.capture_result(result)
+            )
     except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
         guard.report("capturing a result", error)
-        ended = None
     span.finish_at(ended)
 
 

@@ -68,9 +68,8 @@ def attach(key: str, value: object) -> Token[Context]:
     return _set(context)
 
 
-def attach_context(context: Context) -> Token[Context]:
-    """Make a whole Context current; returns what `detach` needs."""
-    return _set(context)
+attach_context: Final = _set
+"""Make a whole Context current; returns what `detach` needs."""
 
 
 def detach(token: Token[Context], key: str, value: object) -> None:

@@ -15,7 +15,7 @@ _strict = False
 _reported: set[str] = set()
 
 
-def strict(on: bool) -> None:
+def strict(*, on: bool) -> None:
     """Raise faults of ours instead of logging them; for tests.
 
     Args:

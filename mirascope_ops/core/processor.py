@@ -81,7 +81,7 @@ class SessionProcessor(SpanProcessor):
                     dict(span.attributes or {}),
                     [(event.name, event.timestamp, dict(event.attributes or {})) for event in span.events],
                     list(span.links),
-                    span.kind.value,
+                    span.kind,
                     context.trace_flags,
                     self._origin(span),
                 )

@@ -116,6 +116,11 @@ class CallSite:
             return capture.dump_result(result)
         return None
 
+    def captures(self, *, result: bool) -> bool:
+        """Tell whether results (or else arguments) are captured."""
+        chosen = self.captures_result if result else self.captures_arguments
+        return capture.policy.enabled if chosen is None else chosen
+
     def describe(self, arguments: str) -> tuple[str, str]:
         """Return `mirascope.trace.arg_types` and `.arg_values` of captured arguments, with defaults filled in.
 

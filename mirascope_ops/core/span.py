@@ -50,8 +50,9 @@ _NO_STATE: Final = TraceState()
 _UNSET, _OK, _ERROR = StatusCode.UNSET.value, StatusCode.OK.value, StatusCode.ERROR.value
 _CODES: Final = {code.value: code for code in StatusCode}
 _NO_ATTRIBUTES: Final[Mapping[str, Any]] = MappingProxyType({})
-_put = dict[str, object].__setitem__
+_put = dict.__setitem__
 _new = object.__new__
+_get, _attach, _reset, _SPAN_KEY = context.get, context.attach_context, context.CONTEXT.reset, context.SPAN_KEY
 
 
 def open_spans() -> list[EndedSpan]:
@@ -82,14 +83,35 @@ class Span(otel_trace.Span, ReadableSpan):
         (16, 32)
     """
 
+    # What nearly every span has is in slots; what few spans have is a default here, so that making a span writes
+    # only what differs. (The base classes have no slots, so an instance can still take the others.)
     __slots__ = (
-        "_arguments", "_cell", "_context_cache", "_context_token", "_end_time", "_event_list", "_extra",
-        "_flags", "_id", "_kind", "_link_list", "_message", "_name", "_output", "_parent_id", "_parent_span", "_pipe",
-        "_readable", "_site", "_stamp", "_start_time", "_state", "_status_code", "_trace",
+        "_arguments", "_cell", "_context_token", "_end_time", "_id", "_name", "_output", "_parent_id", "_parent_span",
+        "_pipe", "_site", "_stamp", "_start_time", "_trace",
     )  # fmt: skip
+    _context_cache: SpanContext | None = None
+    _event_list: list[tuple[str, int, dict[str, Any]]] | None = None
+    _extra: dict[str, Any] | None = None
+    _flags: TraceFlags = _SAMPLED
+    _kind: SpanKind = SpanKind.INTERNAL
+    _link_list: list[Link] | None = None
+    _message: str | None = None
+    _readable = True
+    _state: TraceState = _NO_STATE
+    _status_code = _UNSET
 
     def __init__(self, name: str, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
-        _clear(self, str(name), None)
+        self._name = str(name)
+        self._site: CallSite | None = None
+        self._arguments: str | None = None
+        self._output: Any = None
+        self._id = self._trace = self._parent_id = self._start_time = 0
+        self._end_time: int | None = None
+        self._parent_span: Span | SpanContext | None = None
+        self._stamp: Stamp | None = None
+        self._cell: Cell | None = None
+        self._context_token: Token[Context] | None = None
+        self._pipe: Pipeline = pipeline.current()
         for key, value in attributes.items():
             self._keep(key, value)
 
@@ -410,7 +432,10 @@ class Span(otel_trace.Span, ReadableSpan):
         token = self._context_token
         if token is not None:
             self._context_token = None
-            context.detach(token, context.SPAN_KEY, self)
+            try:
+                _reset(token)
+            except (ValueError, RuntimeError):
+                context.detach(token, context.SPAN_KEY, self)
         self.end(end_time)
 
     def all_attributes(self) -> dict[str, Any]:
@@ -422,7 +447,7 @@ class Span(otel_trace.Span, ReadableSpan):
         return (
             self._site, self._name, self._trace, self._id, self._parent_id, self._start_time, self._end_time,
             self._status_code, self._message, self._stamp, self._cell, self._arguments, self._output, self._extra,
-            self._event_list, self._link_list, self._kind.value, self._flags, self._pipe.origin,
+            self._event_list, self._link_list, self._kind, self._flags, self._pipe.origin,
         )  # fmt: skip
 
     def _keep(self, key: str, value: Any) -> None:  # noqa: ANN401 - an attribute value
@@ -435,21 +460,6 @@ class Span(otel_trace.Span, ReadableSpan):
             self._extra[key] = kept
 
 
-def _clear(span: Span, name: str, site: CallSite | None) -> None:
-    """Give every slot its first value; a span that is not started has no id."""
-    span._name = name  # noqa: SLF001 - all of these are the span's own slots
-    span._site = site
-    span._id = span._trace = span._parent_id = span._start_time = 0
-    span._end_time = span._arguments = span._output = span._extra = span._event_list = span._link_list = None
-    span._message = span._stamp = span._cell = span._parent_span = span._context_cache = span._context_token = None
-    span._status_code = _UNSET
-    span._kind = SpanKind.INTERNAL
-    span._flags = _SAMPLED
-    span._state = _NO_STATE
-    span._readable = True
-    span._pipe = pipeline.current()
-
-
 def begin(site: CallSite, arguments: str | None) -> Span:
     """Make and start the span of a traced call, and make it current.
 
@@ -458,8 +468,11 @@ def begin(site: CallSite, arguments: str | None) -> Span:
         arguments: Its captured arguments.
     """
     span = _new(Span)
-    _clear(span, site.name, site)
-    span._arguments = arguments  # noqa: SLF001 - the span's own slot
+    span._name = site.name  # noqa: SLF001 - these are the span's own slots, as `__init__` sets them, without its call
+    span._site = site
+    span._arguments = arguments
+    span._output = span._end_time = span._parent_span = span._stamp = span._context_token = None
+    span._id = span._start_time = 0
     start(span)
     return span
 
@@ -469,21 +482,24 @@ def start(span: Span) -> None:
     pipe = span._pipe = pipeline.current()  # noqa: SLF001 - this function is the span's own, outside for speed
     if pipe.disabled:
         return
-    around = context.get()
-    parent: Any = around.get(context.SPAN_KEY)
+    around = _get()
+    parent: Any = around.get(_SPAN_KEY)
     if parent is None:
-        trace = 0
-    elif type(parent) is Span:
+        span._trace = span._parent_id = 0
+    elif type(parent) is Span and parent._id:
         span._parent_span = parent
-        trace = span._trace = parent._trace
+        span._trace = parent._trace
         span._parent_id = parent._id
-        span._flags = parent._flags
-        span._state = parent._state
+        if parent._flags is not _SAMPLED:
+            span._flags = parent._flags
+        if parent._state is not _NO_STATE:
+            span._state = parent._state
     else:
-        trace = _join_foreign(span, parent.get_span_context())
-    if not trace:
-        trace = span._trace = clock.bits(128) if pipe.ids is None else pipe.ids.generate_trace_id()
-    span._id = clock.bits(64) if pipe.ids is None else pipe.ids.generate_span_id()
+        _join_foreign(span, parent.get_span_context())
+    ids = pipe.ids
+    if not span._trace:
+        span._trace = clock.bits(128) if ids is None else ids.generate_trace_id()
+    span._id = clock.bits(64) if ids is None else ids.generate_span_id()
     session = CURRENT.get() or around.get(KEY)
     if session is None:
         span._cell = current_cell()
@@ -495,23 +511,23 @@ def start(span: Span) -> None:
     if len(_OPEN) < _MAX_OPEN:
         _OPEN[span._id] = span
     inside = Context(around)
-    _put(inside, context.SPAN_KEY, span)
-    span._context_token = context.attach_context(inside)
+    _put(inside, _SPAN_KEY, span)
+    span._context_token = _attach(inside)
     span._start_time = clock.now()
     if pipe.exporting and span._readable:
         pipe.multi.on_start(span, parent_context=around)
 
 
-def _join_foreign(span: Span, parent: SpanContext) -> int:
-    """Take the place below a span that is not ours; returns its trace id, 0 where it is not valid."""
+def _join_foreign(span: Span, parent: SpanContext) -> None:
+    """Take the place below a span that is not ours, or become a root where that is not valid."""
     if not parent.is_valid:
-        return 0
-    span._parent_span = parent  # noqa: SLF001 - the span's own slots
+        span._trace = span._parent_id = 0  # noqa: SLF001 - the span's own slots
+        return
+    span._parent_span = parent
     span._parent_id = parent.span_id
     span._trace = parent.trace_id
     span._flags = parent.trace_flags
     span._state = parent.trace_state
-    return parent.trace_id
 
 
 def _sample(span: Span, pipe: Pipeline, around: Context) -> None:

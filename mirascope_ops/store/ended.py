@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from opentelemetry.trace import SpanKind
 
 from mirascope_ops.core.span import assemble
 from mirascope_ops.store.records import EventRecord, LinkRecord, RunRecord, SpanRecord
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from mirascope_ops.core.session import SessionContext
     from mirascope_ops.core.span import EndedSpan
 
-_KINDS: Final = ("internal", "server", "client", "producer", "consumer")
+_KINDS: Final = {kind: kind.name.lower() for kind in SpanKind}
 _STATUSES: Final = ("unset", "ok", "error")
 
 

@@ -11,6 +11,7 @@ import atexit
 import os
 import threading
 from collections import deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from mirascope_ops.core import backend, guard
@@ -21,7 +22,7 @@ from mirascope_ops.store.ended import run_record, span_record
 from mirascope_ops.store.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from mirascope_ops.core.session import SessionContext
@@ -209,6 +210,26 @@ def reopen(setting: str | Path | None) -> None:
         backend.set_sink(new.sink)
     if old is not None:
         old.close()
+
+
+@contextmanager
+def replaced(recorder: Recorder) -> Iterator[Recorder]:
+    """Record elsewhere inside this block; what was in use is in use again afterwards.
+
+    Args:
+        recorder: The recorder to use; it is closed at the end.
+    """
+    global _recorder  # noqa: PLW0603 - one recorder a process
+    with _opening:
+        old, _recorder = _recorder, recorder
+        backend.set_sink(recorder.sink)
+    try:
+        yield recorder
+    finally:
+        with _opening:
+            _recorder = old
+            backend.set_sink(None if old is None else old.sink)
+        recorder.close()
 
 
 def close() -> None:
