@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -13,11 +13,10 @@ STATEMENTS = ("import opentelemetry.sdk.trace", "import mirascope_ops")
 
 def cpu_milliseconds(statement: str) -> float:
     """User and system time of a new interpreter that runs this statement."""
-    before = os.times()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", statement], check=True)
-    after = os.times()
-    user = after.children_user - before.children_user
-    return 1000 * (user + after.children_system - before.children_system)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return 1000 * (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
 
 
 def main() -> None:

@@ -67,7 +67,7 @@ Next:
   make lab                                  the same notebook in JupyterLab
   MIRASCOPE_OPS_STORE={STORE.relative_to(ROOT)} .venv/bin/python
   >>> import mirascope_ops as ops
-  >>> print(ops.last_trace())               what the kernel recorded, read back
+  >>> print(ops.last_trace().to_text())     what the kernel recorded, read back
 """
 
 

@@ -1,0 +1,54 @@
+"""What the documents show, works: the README's Python blocks, and the examples in docstrings."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import importlib
+import io
+import pkgutil
+from pathlib import Path
+
+import pytest
+from pytest_examples import find_examples
+
+import mirascope_ops
+from mirascope_ops import testing
+from mirascope_ops.core import capture
+
+README = Path(__file__).parent.parent / "README.md"
+MODULES = sorted(module.name for module in pkgutil.walk_packages(mirascope_ops.__path__, "mirascope_ops."))
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@pytest.fixture(autouse=True)
+def store_and_settings_of_its_own(monkeypatch, llm_server):
+    monkeypatch.setattr(capture, "policy", capture.Policy())
+    with testing.captured():
+        yield
+
+
+def test_the_readme_runs_from_top_to_bottom(capsys):
+    blocks = [example for example in find_examples(README) if example.prefix.startswith("python")]
+
+    namespace = {"__name__": "readme"}
+    for block in blocks:
+        code = compile("\n" * block.start_line + block.source, README, "exec")
+        exec(code, namespace)
+
+    printed = capsys.readouterr().out
+    assert len(blocks) > 3
+    assert "The harbour opens at six." in printed
+    assert "Hello! How can I help you?" in printed
+    assert "user-123" in printed
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_run(name):
+    module = importlib.import_module(name)
+    report = io.StringIO()
+
+    with contextlib.redirect_stdout(report):
+        failed, _ = doctest.testmod(module, optionflags=FLAGS)
+
+    assert not failed, report.getvalue()
