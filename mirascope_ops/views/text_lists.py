@@ -1,0 +1,131 @@
+"""Lists of sessions, traces and spans as text, in columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from mirascope_ops.analysis.stats import totals
+from mirascope_ops.analysis.tree import forest
+from mirascope_ops.analysis.turns import turns
+from mirascope_ops.views.escape import one_line
+from mirascope_ops.views.format import count, date, duration, plural, short_id, token_flow, usd
+from mirascope_ops.views.hints import hint
+from mirascope_ops.views.outline import error_line, outline
+from mirascope_ops.views.text_trace import name_text, status_text, trace_text
+from mirascope_ops.views.trace_list import as_traces, by_trace, sum_known
+from mirascope_ops.views.words import NO_SESSIONS, NO_SPANS, trace_status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mirascope_ops.analysis.rows import SessionCard, SpanRow
+
+_MOST_ROWS = 100
+_LIMIT = 60
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns padded to their widest cell; those in which nothing is known are left out."""
+    used = [at for at in range(len(heads)) if any(row[at] for row in rows)]
+    widths = {at: max(len(heads[at]), *(len(row[at]) for row in rows)) for at in used}
+    return ["  ".join(row[at].ljust(widths[at]) for at in used).rstrip() for row in (heads, *rows)]
+
+
+def sessions_text(cards: Sequence[SessionCard], total: int) -> str:
+    """Sessions as text, one line each.
+
+    Args:
+        cards: The sessions, newest first.
+        total: How many there are in the store that fit the question.
+    """
+    if not cards:
+        return NO_SESSIONS
+    shown = cards[:_MOST_ROWS]
+    rows: list[list[str]] = []
+    for card in shown:
+        own = [turn.totals for turn in card.turns]
+        cost = sum_known([one.cost for one in own])
+        busy = sum(one.duration or 0 for one in own)
+        last = next((turn.user or turn.name for turn in reversed(card.turns)), "no spans yet")
+        rows.append(
+            [
+                name_text(card.session_id, 60),
+                status_text(card.status),
+                count(len(card.turns)) if card.turns else "",
+                token_flow(sum_known([one.input_tokens for one in own]), sum_known([one.output_tokens for one in own])),
+                usd(cost) if cost is not None else "",
+                duration(busy) if busy else "",
+                date(card.last_seen),
+                one_line(last, _LIMIT),
+            ]
+        )
+    missing = max(total, len(cards)) - len(shown)
+    some = count(len(shown)) + (f" of {count(max(total, len(cards)))}" if missing else "")
+    heads = ("session", "status", "turns", "tokens", "cost", "time", "last seen", "last message")
+    more = [f"{count(missing)} more: .to_pandas() has all"] if missing else []
+    return "\n".join([f"Sessions, {some}", *_table(heads, rows), *more])
+
+
+def spans_text(spans: Sequence[SpanRow], *, by: Literal["trace", "span"] | None = None) -> str:
+    """A set of spans as text: one trace as a tree, several as a list of traces or of spans.
+
+    Args:
+        spans: The spans, of any traces.
+        by: What a line is; None takes traces where the spans come with their trees, spans where they were
+            picked out of them.
+    """
+    if not spans:
+        return NO_SPANS
+    if by == "trace" or (by is None and as_traces(spans)):
+        groups = by_trace(spans)
+        if by is None and len(groups) == 1:
+            return trace_text(spans)
+        rows = [_trace_row(group) for group in groups[:_MOST_ROWS]]
+        heads = ("trace", "status", "duration", "tokens", "cost", "spans", "id", "input")
+        return _list("Traces", heads, rows, len(groups), "more trace")
+    rows = [_span_row(span) for span in spans[:_MOST_ROWS]]
+    heads = ("span", "status", "duration", "tokens", "cost", "trace", "about")
+    return _list("Spans", heads, rows, len(spans), "more span")
+
+
+def _list(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], total: int, noun: str) -> str:
+    missing = total - len(rows)
+    some = count(len(rows)) + (f" of {count(total)}" if missing else "")
+    more = [f"{plural(missing, noun)}: .to_pandas() has all"] if missing else []
+    return "\n".join([f"{title}, {some}", *_table(heads, rows), *more])
+
+
+def _trace_row(spans: Sequence[SpanRow]) -> list[str]:
+    roots = forest(spans)
+    view = outline(roots)
+    root = view.lines[0]
+    figures = totals(spans)
+    status, word = trace_status(roots, len(view.errors()))
+    if status == "error":
+        source = root.source if root.source >= 0 else view.errors()[0]
+        said = error_line(view.lines[source].span)
+    else:
+        said = turns(spans)[0].user or hint(root, view)
+    return [
+        f"{root.span.kind} {name_text(root.span.name, 40)}",
+        status_text(status, "ok, recovered" if word else ""),
+        duration(figures.duration) if figures.duration is not None else "",
+        token_flow(figures.input_tokens, figures.output_tokens),
+        usd(figures.cost) if figures.cost is not None else "",
+        count(figures.spans),
+        name_text(short_id(root.span.trace_id)),
+        one_line(said, _LIMIT),
+    ]
+
+
+def _span_row(span: SpanRow) -> list[str]:
+    view = outline(forest([span]))
+    return [
+        f"{span.kind} {name_text(span.name, 40)}",
+        status_text(span.status),
+        duration(span.duration) if span.duration is not None else "",
+        token_flow(span.input_tokens, span.output_tokens),
+        usd(span.cost) if span.cost is not None else "",
+        name_text(short_id(span.trace_id)),
+        hint(view.lines[0], view, _LIMIT),
+    ]
