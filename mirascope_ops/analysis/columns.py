@@ -34,8 +34,6 @@ def array_of(values: Sequence[Any], column: schema.Column) -> Any:
             return _numbers(values, "float64")
         case schema.TIME | schema.DURATION:
             return _times(values, column.dtype)
-        case schema.TEXTS:
-            return _lists(values)
         case _:
             return _categories(values, column.categories)
 
@@ -68,15 +66,6 @@ def _texts(values: Sequence[str | None]) -> Any:
     except UnicodeEncodeError:
         found = pa.array(_encodable(values), pa.large_string())
     return pd.array(found, dtype=schema.TEXT)
-
-
-def _lists(values: Sequence[Sequence[str]]) -> Any:
-    pd, pa = _libraries()
-    np = require("numpy", extra="notebook")
-    offsets = np.zeros(len(values) + 1, dtype="int32")
-    np.cumsum(np.fromiter(map(len, values), dtype="int32", count=len(values)), out=offsets[1:])
-    flat = pa.array(_encodable([item for value in values for item in value]), pa.string())
-    return pd.arrays.ArrowExtensionArray(pa.ListArray.from_arrays(pa.array(offsets), flat))
 
 
 def _encodable(values: Sequence[str | None]) -> Sequence[str | None]:

@@ -6,7 +6,7 @@ Every frame has the columns and dtypes of its schema (`schema`), also when it is
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
@@ -144,7 +144,7 @@ def sessions_frame(cards: Sequence[SessionCard]) -> DataFrame:
             "session_id": card.session_id,
             "parent_session_id": card.parent_session_id,
             "attributes": text(dict(card.attributes)),
-            "tags": card.tags,
+            "tags": text(card.tags),
             "status": card.status,
             "first_seen": card.first_seen,
             "last_seen": card.last_seen,
@@ -184,9 +184,13 @@ def _json(values: Iterable[Any]) -> list[str | None]:
     return found
 
 
+def _tags(values: Iterable[tuple[str, ...]]) -> list[str | None]:
+    # Most spans have none: one text for all of them.
+    return [text(tags) if tags else "[]" for tags in values]
+
+
 def _records(names: tuple[str, ...]) -> Callable[[Iterable[Any]], list[str | None]]:
     def read(values: Iterable[Any]) -> list[str | None]:
-        # Most spans have none: one text for all of them.
         return [
             "[]" if not records else _json([[{name: getattr(record, name) for name in names} for record in records]])[0]
             for records in values
@@ -196,6 +200,7 @@ def _records(names: tuple[str, ...]) -> Callable[[Iterable[Any]], list[str | Non
 
 
 _JSON: dict[str, Callable[[Iterable[Any]], list[str | None]]] = {
+    "tags": _tags,
     "attributes": _json,
     "events": _records(("name", "time", "attributes")),
     "links": _records(("trace_id", "span_id", "attributes")),
@@ -205,4 +210,8 @@ _JSON: dict[str, Callable[[Iterable[Any]], list[str | None]]] = {
 
 def _spread(spans: Sequence[SpanRow], key: str | None) -> dict[str, Any]:
     keys = [key] if key is not None else list(dict.fromkeys(key for span in spans for key in span.attributes))
-    return {_PREFIX + name: inferred(cast("list[Any]", [span.attributes.get(name) for span in spans])) for name in keys}
+    return {
+        # A lone surrogate is no character to pandas, not even in a name.
+        _PREFIX + name.encode("utf-8", "replace").decode(): inferred([span.attributes.get(name) for span in spans])
+        for name in keys
+    }

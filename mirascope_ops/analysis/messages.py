@@ -30,8 +30,8 @@ def messages_of(span: SpanRow) -> list[Message]:
         span: A span of any kind. One that carries no messages has none; of a model call whose library
             writes none as such, they are read from its input and output.
 
-    Example:
-        >>> from mirascope_ops.analysis.messages import messages_of
+    Returns:
+        The messages; their contents are text, what was thought and not said is left out.
     """
     sent, answered = message_split(span)
     return sent + answered

@@ -2,8 +2,8 @@
 
 Strings are `string[pyarrow]`: Arrow-backed, with pandas' own string methods, and with `pd.NA` for what is
 missing, as in the nullable Int64 and Float64 columns beside them (pandas' default `str` has NaN instead).
-`tags` is an Arrow list of strings, which Parquet keeps as such. Attributes, events and links are JSON
-text, since no two spans have the same keys; `spans_frame(attributes="columns")` spreads attributes out.
+Tags, attributes, events, links and annotations are JSON text. For tags an Arrow list would do too, but
+pandas cannot read back a Parquet file that it wrote with one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ TEXT = "string[pyarrow]"
 COUNT = "Int64"
 NUMBER = "Float64"
 CATEGORY = "category"
-TEXTS = "list<string>[pyarrow]"
 
 KINDS = ("llm", "embedding", "retriever", "tool", "agent", "chain", "other")
 STATUSES = ("unset", "ok", "error", "open", "interrupted")
@@ -62,7 +61,7 @@ SPANS_SCHEMA: tuple[Column, ...] = (
     Column("error_type", TEXT, "the exception's type"),
     Column("error_message", TEXT, "the exception's message, else the status's"),
     Column("user_id", TEXT, "the application's user"),
-    Column("tags", TEXTS, "the span's tags"),
+    Column("tags", TEXT, "JSON list of the span's tags"),
     Column("session_attributes", TEXT, "JSON of the session's attributes when the span started"),
     Column("cell_id", TEXT, "the notebook cell that made the span"),
     Column("execution_count", COUNT, "that cell's execution count"),
@@ -128,7 +127,7 @@ SESSIONS_SCHEMA: tuple[Column, ...] = (
     Column("session_id", TEXT, "the session"),
     Column("parent_session_id", TEXT, "the session in which it was entered"),
     Column("attributes", TEXT, "JSON of the session's attributes"),
-    Column("tags", TEXTS, "all tags of its spans"),
+    Column("tags", TEXT, "JSON list of all tags of its spans"),
     Column("status", CATEGORY, "error where a turn failed, open while spans run", STATUSES),
     Column("first_seen", TIME, "first sign of it"),
     Column("last_seen", TIME, "last sign of it"),

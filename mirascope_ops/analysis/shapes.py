@@ -109,6 +109,10 @@ def _from_mapping(found: dict[str, Any], role: str, depth: int) -> list[Message]
     if inner is not None:
         # OpenInference's items, OpenAI's choices, and Ollama's answers hold the message one level down.
         return _messages(inner, role, depth + 1)
+    inner = mapping(found.get("content"))
+    if inner is not None and "role" in inner:
+        # Gemini's candidates have it there.
+        return _messages(inner, role, depth + 1)
     if "role" in found or _is_part(found):
         return _message(found, role, depth)
     request = _from_request(found, depth)

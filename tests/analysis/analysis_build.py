@@ -1,0 +1,80 @@
+"""Small spans and runs for tests: every argument has a default, times are milliseconds after one instant."""
+
+from __future__ import annotations
+
+from mirascope_ops.analysis.normalise import normalise
+from mirascope_ops.store.records import EventRecord, RunRecord, SessionRecord, SpanRecord
+
+T0 = 1_790_000_000_000_000_000
+MS = 1_000_000
+
+
+def record(name="work", *, parent=None, start=0, end=10, span=None, trace="t1", attributes=None, events=(), **fields):
+    defaults = {
+        "span_kind": "internal",
+        "status": "unset" if end is not None else "open",
+        "status_message": "",
+        "session_id": None,
+        "run_id": None,
+        "session_attributes": None,
+        "cell_id": None,
+        "execution_count": None,
+        "notebook": None,
+        "sampled": True,
+        "service": None,
+        "scope": "tests",
+        "resource": {},
+        "links": (),
+    }
+    return SpanRecord(
+        trace_id=trace,
+        span_id=span or name,
+        parent_id=parent,
+        name=name,
+        start=T0 + start * MS,
+        end=None if end is None else T0 + end * MS,
+        attributes=attributes or {},
+        events=events,
+        **{**defaults, **fields},
+    )
+
+
+def row(*args, **kwargs):
+    return normalise([record(*args, **kwargs)])[0]
+
+
+def llm(name="llm", input_tokens=None, output_tokens=None, attributes=None, **fields):
+    told = {"gen_ai.operation.name": "chat", **(attributes or {})}
+    if input_tokens is not None:
+        told |= {"gen_ai.usage.input_tokens": input_tokens, "gen_ai.usage.output_tokens": output_tokens}
+    return record(name, attributes=told, **fields)
+
+
+def exception(kind="ValueError", message="bad", at=1):
+    return EventRecord("exception", T0 + at * MS, {"exception.type": kind, "exception.message": message})
+
+
+def run(run_id, session_id, parent=None, parent_session=None, start=0, **fields):
+    defaults = {"attributes": {}, "cell_id": None, "execution_count": None, "notebook": None, "end": None}
+    return RunRecord(
+        run_id=run_id,
+        session_id=session_id,
+        parent_run_id=parent,
+        parent_session_id=parent_session,
+        start=T0 + start * MS,
+        **{**defaults, **fields},
+    )
+
+
+def session(session_id="s", **fields):
+    defaults = {
+        "parent_session_id": None,
+        "attributes": {},
+        "first_seen": T0,
+        "last_seen": T0 + 100 * MS,
+        "runs": 1,
+        "spans": 0,
+        "traces": 0,
+        "errors": 0,
+    }
+    return SessionRecord(session_id=session_id, **{**defaults, **fields})
