@@ -1,0 +1,119 @@
+"""The public API as a type checker sees it: never run, checked by pyright in strict mode (`make lint`)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, assert_type
+
+import mirascope_ops
+from mirascope_ops import ops
+
+
+@ops.trace
+def double(number: int) -> int:
+    return 2 * number
+
+
+@ops.trace(name="halve", tags=["math"], capture_args=False)
+def halve(number: int, *, exactly: bool = True) -> float:
+    return number / 2 if exactly else number // 2
+
+
+@ops.trace
+async def fetch(url: str) -> bytes:
+    return url.encode()
+
+
+@ops.trace
+def count(limit: int) -> Iterator[int]:
+    yield from range(limit)
+
+
+@ops.trace
+async def count_slowly(limit: int) -> AsyncIterator[int]:
+    for number in range(limit):
+        yield number
+
+
+class Agent:
+    @ops.trace
+    def answer(self, question: str) -> str:
+        return question
+
+    @ops.trace
+    async def search(self, question: str) -> list[str]:
+        return [question]
+
+
+def functions_keep_their_types() -> None:
+    assert_type(double(1), int)
+    assert_type(double.wrapped(1), ops.Trace[int])
+    assert_type(double.wrapped(1).result, int)
+    assert_type(halve(1, exactly=False), float)
+    assert_type(count(3), Iterator[int])
+    assert_type(count_slowly(3), AsyncIterator[int])
+    double("1")  # pyright: ignore[reportArgumentType]
+    halve(1, precisely=True)  # pyright: ignore[reportCallIssue]
+
+
+async def coroutine_functions_keep_their_types() -> None:
+    assert_type(await fetch("a"), bytes)
+    assert_type(await fetch.wrapped("a"), ops.Trace[bytes])
+
+
+async def methods_keep_their_types(agent: Agent) -> None:
+    assert_type(agent.answer("why?"), str)
+    assert_type(agent.answer.wrapped("why?"), ops.Trace[str])
+    assert_type(await agent.search("why?"), list[str])
+    assert_type(await agent.search.wrapped("why?"), ops.Trace[list[str]])
+    agent.answer(1)  # pyright: ignore[reportArgumentType]
+
+
+async def sessions_are_context_managers() -> None:
+    with ops.session(id="a", attributes={"user_tier": "premium"}) as context:
+        assert_type(context, ops.SessionContext)
+        assert_type(context.id, str)
+        assert_type(context.attributes, Mapping[str, Any])
+        assert_type(context.parent, ops.SessionContext | None)
+    async with ops.session() as context:
+        assert_type(context, ops.SessionContext)
+    assert_type(ops.current_session(), ops.SessionContext | None)
+    ops.session(id=1)  # pyright: ignore[reportArgumentType]
+
+
+@ops.session(id="nightly")
+def job(size: int) -> str:
+    return str(size)
+
+
+def decorated_functions_keep_their_types() -> None:
+    assert_type(job(1), str)
+
+
+def spans_are_context_managers() -> None:
+    with ops.span("choose", candidates=3) as span:
+        assert_type(span, ops.Span)
+        assert_type(span.span_id, str | None)
+
+
+def propagation_takes_any_mapping(headers: dict[str, str]) -> None:
+    ops.inject_context(headers)
+    assert_type(ops.extract_session_id(headers), str | None)
+    with ops.propagated_context(extract_from=headers):
+        pass
+
+
+def reading_gives_sets() -> None:
+    assert_type(ops.spans(name="a"), ops.SpanSet)
+    assert_type(ops.traces(), ops.TraceSet)
+    assert_type(ops.sessions(attributes={"a": 1}), ops.SessionSet)
+    assert_type(ops.get_session("a"), ops.Session)
+    assert_type(ops.get_trace("a"), ops.StoredTrace)
+    assert_type(ops.last_trace().spans, ops.SpanSet)
+    assert_type(ops.spans()[0].name, str)
+    assert_type(ops.spans()[0].input_tokens, int | None)
+    assert_type(ops.spans()[:2].filter(kind="llm"), ops.SpanSet)
+
+
+def both_names_are_the_package() -> None:
+    assert_type(mirascope_ops.last_trace(), ops.StoredTrace)
