@@ -73,7 +73,11 @@ def totals(spans: Sequence[SpanRow]) -> Totals:
         0
     """
     linked = lineage(spans)
-    calls = counted(linked)
+    return totals_of(linked, counted(linked))
+
+
+def totals_of(linked: Lineage, calls: Calls) -> Totals:
+    """Sum up a lineage of which is known what counts, as `totals` does spans."""
     found = linked.spans
     llm = [found[place] for place in calls.llm]
     usage = [found[place] for place in calls.usage]

@@ -70,7 +70,11 @@ def forest(spans: Iterable[SpanRow]) -> list[Node]:
         >>> forest([])
         []
     """
-    linked = lineage(spans)
+    return grown(lineage(spans))
+
+
+def grown(linked: Lineage) -> list[Node]:
+    """Make the trees of a lineage, as `forest` does of spans."""
     nodes = [Node(span, [], orphan) for span, orphan in zip(linked.spans, linked.orphans, strict=True)]
     roots: list[Node] = []
     for node, parent in zip(nodes, linked.parents, strict=True):

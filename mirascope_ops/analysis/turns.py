@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mirascope_ops.analysis.messages import message_split
 from mirascope_ops.analysis.rows import Turn
-from mirascope_ops.analysis.stats import innermost_calls, totals
-from mirascope_ops.analysis.tree import forest
+from mirascope_ops.analysis.stats import counted, totals_of
+from mirascope_ops.analysis.tree import grown, lineage
 from mirascope_ops.analysis.values import decoded, sequence
 
 if TYPE_CHECKING:
@@ -42,11 +42,13 @@ def turns(spans: Sequence[SpanRow]) -> list[Turn]:
 
 def turn_of(trace: Sequence[SpanRow]) -> Turn:
     """Read the spans of one trace, at least one, as a turn."""
-    roots = forest(trace)
+    linked = lineage(trace)
+    counting = counted(linked)
+    roots = grown(linked)
     # A trace of which only a part was read has orphans for roots; a true root tells more.
     true_roots = [root.span for root in roots if not root.orphan] or [roots[0].span]
     root = true_roots[0]
-    calls = innermost_calls(trace)
+    calls = [linked.spans[place] for place in counting.llm]
     return Turn(
         trace_id=root.trace_id,
         session_id=root.session_id or next((span.session_id for span in trace if span.session_id), None),
@@ -56,7 +58,7 @@ def turn_of(trace: Sequence[SpanRow]) -> Turn:
         model=_model(calls),
         error=next((_problem(span) for span in true_roots if span.status == "error"), None),
         recovered=_recovered(true_roots, trace),
-        totals=totals(trace),
+        totals=totals_of(linked, counting),
         roots=roots,
     )
 
