@@ -35,7 +35,7 @@ demo: $(READY)
 	@$(BIN)/python tools/demo.py
 
 lab: $(READY)
-	$(BIN)/jupyter lab notebooks/quickstart.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/quickstart.ipynb
 
 test: lint
 	$(BIN)/python tools/execute_notebooks.py --check
