@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from mirascope_ops import llm, ops, store
+    from mirascope_ops.analysis.rows import SpanRow
     from mirascope_ops.core.processor import SessionProcessor
     from mirascope_ops.core.span import EndedSpan
     from mirascope_ops.reading import get_session, get_trace, last_trace, sessions, spans, traces
@@ -118,7 +119,7 @@ _LAZY = {
 _MODULES = ("llm", "ops", "store", "testing")
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - a function, a class or a module
+def __getattr__(name: str) -> Any:
     if name in _LAZY:
         found = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
         globals()[name] = found
@@ -138,27 +139,27 @@ class _LazyBackend:
 
     @property
     def _reading(self) -> ModuleType:
-        from mirascope_ops import reading  # noqa: PLC0415 - loaded on first use
+        from mirascope_ops import reading
 
         return reading
 
     @property
     def _recorder(self) -> ModuleType:
-        from mirascope_ops.store import recorder  # noqa: PLC0415 - loaded on first use
+        from mirascope_ops.store import recorder
 
         return recorder
 
     def open(self) -> Callable[[EndedSpan], None]:
         return self._recorder.active().sink
 
-    def reopen(self, setting: Any) -> None:  # noqa: ANN401 - a path, ":memory:", "off" or None
+    def reopen(self, setting: Any) -> None:
         self._recorder.reopen(setting)
 
     def record_run(self, context: SessionContext) -> None:
         self._recorder.active().record_run(context)
 
     def annotate(self, annotation: Mapping[str, Any]) -> None:
-        from mirascope_ops.store.records import AnnotationRecord  # noqa: PLC0415 - loaded on first use
+        from mirascope_ops.store.records import AnnotationRecord
 
         self._recorder.active().annotate(AnnotationRecord(**annotation))
 
@@ -168,20 +169,26 @@ class _LazyBackend:
     def spans(self, trace_id: str, span_id: str) -> SpanSet:
         return self._reading.get_trace(trace_id).below(span_id)
 
+    def view(self, shown: SpanRow, include: Any, exclude: Any) -> Any:
+        from mirascope_ops.views import html, text
+        from mirascope_ops.views.bundle import bundle, chosen
+
+        return chosen(bundle(text.span_text(shown), html.span_html(shown), shown._asdict()), include, exclude)
+
 
 _backend.install(_LazyBackend())
 read_environment()
 
 
-def load_ipython_extension(ipython: Any) -> None:  # noqa: ANN401 - an InteractiveShell
+def load_ipython_extension(ipython: Any) -> None:
     """Load the notebook extension: `%load_ext mirascope_ops`."""
-    from mirascope_ops.notebook import extension  # noqa: PLC0415 - IPython is loaded in a notebook only
+    from mirascope_ops.notebook import extension
 
     extension.load(ipython)
 
 
-def unload_ipython_extension(ipython: Any) -> None:  # noqa: ANN401 - an InteractiveShell
+def unload_ipython_extension(ipython: Any) -> None:
     """Unload the notebook extension: `%unload_ext mirascope_ops`."""
-    from mirascope_ops.notebook import extension  # noqa: PLC0415 - IPython is loaded in a notebook only
+    from mirascope_ops.notebook import extension
 
     extension.unload(ipython)

@@ -12,15 +12,15 @@ from mirascope_ops._optional import require
 _llm = require("mirascope.llm", extra="llm")
 
 if TYPE_CHECKING:
-    from mirascope.llm import *  # noqa: F403 - for type checkers: the module's names are Mirascope's
-    from mirascope.llm import call, prompt
+    from mirascope.llm import *  # pyright: ignore[reportMissingTypeStubs, reportWildcardImportFromLibrary] # noqa: F403 - for type checkers: the module's names are Mirascope's
+    from mirascope.llm import call, prompt  # pyright: ignore[reportMissingTypeStubs]
 else:
     from mirascope_ops.integrations.mirascope_llm import call, prompt
 
 __all__ = ["call", "prompt"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever mirascope.llm has
+def __getattr__(name: str) -> Any:
     return getattr(_llm, name)
 
 

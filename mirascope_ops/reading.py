@@ -214,9 +214,7 @@ def sessions(
         >>> ops.sessions(attributes={"user_tier": "premium"})[0].id
         'docs-1'
     """
-    query = SessionQuery(
-        attributes=dict(attributes or {}), since=time_of(since), until=time_of(until), limit=limit
-    )
+    query = SessionQuery(attributes=dict(attributes or {}), since=time_of(since), until=time_of(until), limit=limit)
     return SessionSet(_store().sessions(query), _load_sessions)
 
 

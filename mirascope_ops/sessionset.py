@@ -11,7 +11,7 @@ from mirascope_ops.spanset import SpanSet, TraceSet
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pandas import DataFrame
+    from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs] - pandas ships none
 
     from mirascope_ops.analysis.rows import SessionCard, SpanRow
     from mirascope_ops.store.records import RunRecord, SessionRecord
@@ -64,12 +64,12 @@ class Session(SpanSet):
 
     def to_text(self) -> str:
         """Return the session's card in text."""
-        from mirascope_ops.views import text  # noqa: PLC0415 - views are loaded when something is shown
+        from mirascope_ops.views import text
 
         return text.session_text(self.card)
 
     def _html(self) -> str:
-        from mirascope_ops.views import html  # noqa: PLC0415 - views are loaded when something is shown
+        from mirascope_ops.views import html
 
         return html.session_html(self.card)
 
@@ -88,7 +88,9 @@ class SessionSet(Sequence[Session]):
         load: Reads sessions, given their records.
     """
 
-    def __init__(self, records: Sequence[SessionRecord], load: Callable[[Sequence[SessionRecord]], list[Session]]) -> None:
+    def __init__(
+        self, records: Sequence[SessionRecord], load: Callable[[Sequence[SessionRecord]], list[Session]]
+    ) -> None:
         self._records = tuple(records)
         self._load = load
         self._loaded: dict[int, Session] = {}
@@ -134,7 +136,7 @@ class SessionSet(Sequence[Session]):
 
     def to_pandas(self) -> DataFrame:
         """Return the sessions as a DataFrame, one row each; tokens and cost include child sessions."""
-        from mirascope_ops.analysis.frames import sessions_frame  # noqa: PLC0415 - pandas takes a second
+        from mirascope_ops.analysis.frames import sessions_frame
 
         return sessions_frame([session.card for session in self._read(range(len(self)))])
 
@@ -152,7 +154,7 @@ class SessionSet(Sequence[Session]):
 
     def to_text(self) -> str:
         """Return the sessions as a list in text."""
-        from mirascope_ops.views import text  # noqa: PLC0415 - views are loaded when something is shown
+        from mirascope_ops.views import text
 
         return text.sessions_text(self._cards(), len(self))
 
@@ -168,8 +170,8 @@ class SessionSet(Sequence[Session]):
         return [self._loaded[position] for position in wanted]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        from mirascope_ops.views import html  # noqa: PLC0415 - views are loaded when something is shown
-        from mirascope_ops.views.bundle import bundle, chosen  # noqa: PLC0415
+        from mirascope_ops.views import html
+        from mirascope_ops.views.bundle import bundle, chosen
 
         data = {"type": "session-set", "count": len(self), "sessions": self.ids[:1000]}
         return chosen(bundle(self.to_text(), html.sessions_html(self._cards(), len(self)), data), include, exclude)

@@ -6,16 +6,16 @@ It composes the layers below and adds nothing of its own: analysis computes, vie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
 from mirascope_ops.analysis import stats, tree
 from mirascope_ops.analysis.rows import Node, SpanRow, Totals
 from mirascope_ops.exceptions import OpsError
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-    from plotly.graph_objects import Figure
+    from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs] - pandas ships none
+    from plotly.graph_objects import Figure  # pyright: ignore[reportMissingTypeStubs] - plotly ships none
 
 MIME_DATA_ROWS = 100
 
@@ -24,14 +24,15 @@ class Tree(list[Node]):
     """The roots of a forest of spans; shows itself as a tree."""
 
     def __repr__(self) -> str:
-        from mirascope_ops.views.text import trace_text  # noqa: PLC0415 - views are loaded when something is shown
+        from mirascope_ops.views.text import trace_text
 
         return trace_text([node.span for _, node in tree.walk(self)])
 
     __str__ = __repr__
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return SpanSet([node.span for _, node in tree.walk(self)])._repr_mimebundle_(include, exclude)
+        shown: Any = SpanSet([node.span for _, node in tree.walk(self)])
+        return shown._repr_mimebundle_(include, exclude)
 
 
 class SpanSet(Sequence[SpanRow]):
@@ -107,8 +108,9 @@ class SpanSet(Sequence[SpanRow]):
             raise OpsError(message)
         kept = self._spans if predicate is None else tuple(span for span in self._spans if predicate(span))
         for name, wanted in columns.items():
-            chosen: Any = wanted if isinstance(wanted, list | tuple | set | frozenset) and name != "tags" else (wanted,)
-            kept = tuple(span for span in kept if getattr(span, name) in chosen)
+            several = isinstance(wanted, list | tuple | set | frozenset) and name != "tags"
+            choice = cast("Collection[Any]", wanted if several else (wanted,))
+            kept = tuple(span for span in kept if getattr(span, name) in choice)
         return SpanSet(kept)
 
     def tree(self) -> Tree:
@@ -142,7 +144,7 @@ class SpanSet(Sequence[SpanRow]):
             ImportError: pandas is not installed; the message says how.
             OpsError: There is no such column.
         """
-        from mirascope_ops.analysis.frames import spans_frame  # noqa: PLC0415 - pandas takes a second
+        from mirascope_ops.analysis.frames import spans_frame
 
         return spans_frame(self._spans, columns=columns, attributes=attributes)
 
@@ -156,13 +158,13 @@ class SpanSet(Sequence[SpanRow]):
 
     def turns(self) -> DataFrame:
         """Return the traces as turns of a conversation, one row each."""
-        from mirascope_ops.analysis import frames, turns  # noqa: PLC0415 - pandas takes a second
+        from mirascope_ops.analysis import frames, turns
 
         return frames.turns_frame(turns.turns(self._spans))
 
     def messages(self) -> DataFrame:
         """Return the messages that model calls sent and received, one row each."""
-        from mirascope_ops.analysis import frames  # noqa: PLC0415 - pandas takes a second
+        from mirascope_ops.analysis import frames
 
         return frames.messages_frame(self._spans)
 
@@ -180,7 +182,7 @@ class SpanSet(Sequence[SpanRow]):
         if kind != "timeline":
             message = f"There is no figure of kind {kind!r}; use 'timeline'."
             raise OpsError(message)
-        from mirascope_ops.views.figure import timeline_figure  # noqa: PLC0415 - plotly takes a second
+        from mirascope_ops.views.figure import timeline_figure
 
         return timeline_figure(self._spans, limit=limit)
 
@@ -190,12 +192,12 @@ class SpanSet(Sequence[SpanRow]):
 
     def to_text(self) -> str:
         """Return what a terminal shows: the tree of one trace, or a list of traces or spans."""
-        from mirascope_ops.views import text  # noqa: PLC0415 - views are loaded when something is shown
+        from mirascope_ops.views import text
 
         return text.spans_text(self._spans)
 
     def _html(self) -> str:
-        from mirascope_ops.views import html  # noqa: PLC0415 - views are loaded when something is shown
+        from mirascope_ops.views import html
 
         return html.spans_html(self._spans)
 
@@ -204,7 +206,7 @@ class SpanSet(Sequence[SpanRow]):
         return {"type": _kebab(type(self)), "count": len(self._spans), "spans": rows}
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        from mirascope_ops.views.bundle import bundle, chosen  # noqa: PLC0415 - views are loaded when something is shown
+        from mirascope_ops.views.bundle import bundle, chosen
 
         return chosen(bundle(self.to_text(), self._html(), self._data()), include, exclude)
 
@@ -255,12 +257,12 @@ class StoredTrace(SpanSet):
 
     def to_text(self) -> str:
         """Return the trace as a tree in text."""
-        from mirascope_ops.views import text  # noqa: PLC0415 - views are loaded when something is shown
+        from mirascope_ops.views import text
 
         return text.trace_text(self._spans)
 
     def _html(self) -> str:
-        from mirascope_ops.views import html  # noqa: PLC0415 - views are loaded when something is shown
+        from mirascope_ops.views import html
 
         return html.trace_html(self._spans)
 
@@ -313,9 +315,10 @@ class TraceSet(Sequence[StoredTrace]):
 
     def to_pandas(self) -> DataFrame:
         """Return the traces as a DataFrame, one row each."""
-        from mirascope_ops.analysis.frames import traces_frame  # noqa: PLC0415 - pandas takes a second
+        from mirascope_ops.analysis.frames import traces_frame
+        from mirascope_ops.analysis.turns import turns
 
-        return traces_frame([span for trace in self._traces for span in trace])
+        return traces_frame(turns(self._all()))
 
     def tree(self) -> Tree:
         """Return all spans as a forest."""
@@ -343,7 +346,7 @@ class TraceSet(Sequence[StoredTrace]):
 
     def to_text(self) -> str:
         """Return the traces as a list in text."""
-        from mirascope_ops.views import text  # noqa: PLC0415 - views are loaded when something is shown
+        from mirascope_ops.views import text
 
         return text.spans_text(self._all(), by="trace")
 
@@ -351,8 +354,8 @@ class TraceSet(Sequence[StoredTrace]):
         return [span for trace in self._traces for span in trace]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        from mirascope_ops.views import html  # noqa: PLC0415 - views are loaded when something is shown
-        from mirascope_ops.views.bundle import bundle, chosen  # noqa: PLC0415
+        from mirascope_ops.views import html
+        from mirascope_ops.views.bundle import bundle, chosen
 
         data = {"type": "trace-set", "count": len(self), "traces": [trace.trace_id for trace in self._traces[:1000]]}
         return chosen(bundle(self.to_text(), html.spans_html(self._all(), by="trace"), data), include, exclude)

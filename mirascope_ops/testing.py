@@ -22,7 +22,7 @@ from mirascope_ops.store import recorder
 from mirascope_ops.store.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from mirascope_ops.spanset import SpanSet
 
@@ -48,6 +48,7 @@ class SteppingClock:
         self._lock = threading.Lock()
 
     def __call__(self) -> int:
+        """Return the time and step on."""
         with self._lock:
             return next(self._times)
 
@@ -69,7 +70,7 @@ def real() -> None:
 
 
 @contextmanager
-def captured(*, max_spans: int = 100_000) -> Iterator[Callable[[], SpanSet]]:
+def captured(*, max_spans: int = 100_000) -> Generator[Callable[[], SpanSet]]:
     """Record into a store of this block's own, in memory; faults of this library raise inside.
 
     Args:
@@ -78,7 +79,7 @@ def captured(*, max_spans: int = 100_000) -> Iterator[Callable[[], SpanSet]]:
     Yields:
         A function that returns the spans recorded so far.
     """
-    from mirascope_ops.reading import spans  # noqa: PLC0415 - analysis is loaded when spans are read
+    from mirascope_ops.reading import spans
 
     with recorder.replaced(recorder.Recorder(MemoryStore(max_spans))):
         guard.strict(on=True)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from mirascope_ops.core import backend
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -94,6 +96,13 @@ class SpanRow(NamedTuple):
     links: Sequence[LinkRecord] = ()
     run_id: str | None = None
     annotations: Sequence[AnnotationRecord] = ()
+
+    def __repr__(self) -> str:
+        told = ("name", "kind", "status", "duration", "session_id", "trace_id", "span_id")
+        return f"SpanRow({', '.join(f'{name}={getattr(self, name)!r}' for name in told)}, ...)"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return backend.get().view(self, include, exclude)
 
 
 @dataclass(slots=True)

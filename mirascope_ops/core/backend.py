@@ -24,7 +24,7 @@ class Backend(Protocol):
         """Open the store; return the function that takes each ended span."""
         ...
 
-    def reopen(self, setting: Any) -> None:  # noqa: ANN401 - a path, ":memory:", "off" or None for the default
+    def reopen(self, setting: Any) -> None:
         """Use another store from now on; what was recorded before is flushed to the old one."""
         ...
 
@@ -36,12 +36,16 @@ class Backend(Protocol):
         """Keep a judgement on a span: `AnnotationRecord`'s fields."""
         ...
 
-    def session(self, context: SessionContext) -> Any:  # noqa: ANN401 - spanset.Session, which is above us
+    def session(self, context: SessionContext) -> Any:
         """Return the stored session of this context: spans, turns, tables, views."""
         ...
 
-    def spans(self, trace_id: str, span_id: str) -> Any:  # noqa: ANN401 - spanset.SpanSet, which is above us
+    def spans(self, trace_id: str, span_id: str) -> Any:
         """Return a span with all spans below it."""
+        ...
+
+    def view(self, shown: Any, include: Any, exclude: Any) -> Any:
+        """Return the MIME bundle of a plain record, which cannot know the views."""
         ...
 
 

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 class Scope(Protocol):
     """What is open while the body of a generator exists."""
 
-    def call(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401 - a generator
+    def call(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Make the generator, with the user's arguments."""
         ...
 
-    def item(self, value: Any) -> None:  # noqa: ANN401 - whatever the user's generator yields
+    def item(self, value: Any) -> None:
         """The body yielded a value."""
         ...
 
@@ -160,10 +160,10 @@ def in_context(fn: F, variable: ContextVar[Any], manager: Callable[[], Any]) -> 
             self._manager = manager()
             self._manager.__enter__()
 
-        def call(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401 - a generator
+        def call(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             return fn(*args, **kwargs)
 
-        def item(self, value: Any) -> None:  # noqa: ANN401 - whatever is yielded
+        def item(self, value: Any) -> None:
             pass
 
         def close(self, error: BaseException | None) -> None:
@@ -176,14 +176,14 @@ def in_context(fn: F, variable: ContextVar[Any], manager: Callable[[], Any]) -> 
     if inspect.iscoroutinefunction(fn):
 
         @functools.wraps(fn)
-        async def async_wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - what fn returns
+        async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
             with manager():
                 return await fn(*args, **kwargs)
 
         return cast("F", async_wrapper)
 
     @functools.wraps(fn)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - what fn returns
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         with manager():
             return fn(*args, **kwargs)
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from mirascope_ops.core import capture, clock, guard, responses
-from mirascope_ops.core.span import Span, begin, start
+from mirascope_ops.core.span import Span
 
 if TYPE_CHECKING:
     from mirascope_ops.core.site import CallSite
 
+_begin = Span.begin
 _ITEM_SIZE: Final = 64  # bytes that a yielded value other than a string counts for
 
 
@@ -27,7 +28,7 @@ def open_call(site: CallSite, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         The span; one that records nothing where something of ours failed.
     """
     try:
-        return begin(site, site.capture_arguments(args, kwargs))
+        return _begin(site, site.capture_arguments(args, kwargs))
     except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
         guard.report("starting the span of a traced call", error)
         return Span(site.name)
@@ -43,7 +44,7 @@ def prepare_call(site: CallSite, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     return span
 
 
-def close_call(span: Span, site: CallSite, result: Any) -> None:  # noqa: ANN401 - any result
+def close_call(span: Span, site: CallSite, result: Any) -> None:
     """Capture a call's result and end its span; never raises an Exception."""
     ended = clock.now()
     try:
@@ -86,20 +87,20 @@ class Iteration:
         return cls(site, open_call(site, args, kwargs))
 
     @classmethod
-    def resume(cls, site: CallSite, span: Span) -> Iteration:
-        """Start a span that `prepare_call` made."""
+    def resume(cls, site: CallSite, span: Span, *_: object) -> Iteration:
+        """Start a span that `prepare_call` made; the arguments that follow are captured already."""
         try:
-            start(span)
+            span.start()
         except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
             guard.report("starting the span of a generator", error)
         return cls(site, span)
 
-    def call(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401 - a generator function, its generator
+    def call(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Make the generator; gives it the span where it wants one."""
         at = self._site.skipped
         return fn(*args[:at], self.span, *args[at:], **kwargs) if self._site.wants_span else fn(*args, **kwargs)
 
-    def item(self, value: Any) -> None:  # noqa: ANN401 - whatever is yielded
+    def item(self, value: Any) -> None:
         """Keep a yielded value."""
         try:
             captured = self._site.capture_result(value)

@@ -13,7 +13,7 @@ Whatever happens, `dump` returns text: a value that cannot be captured is descri
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
@@ -21,7 +21,7 @@ from mirascope_ops.core import masking
 from mirascope_ops.core.summaries import describe, summarise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 DEFAULT_LIMIT: Final = 64 * 1024  # bytes a value; a prompt of 16k tokens fits
 _DEPTH: Final = 64
@@ -58,7 +58,7 @@ class Policy:
 policy = Policy()
 
 
-def dump(value: Any, key: str = "") -> str:  # noqa: ANN401 - any value of the user's
+def dump(value: Any, key: str = "") -> str:
     """Return a value as JSON text, masked and within the limit; never raises an Exception.
 
     Args:
@@ -120,7 +120,7 @@ def dump_arguments(values: tuple[Any, ...]) -> str | None:
     return data
 
 
-def dump_result(value: Any) -> Any:  # noqa: ANN401 - any value of the user's, any attribute value back
+def dump_result(value: Any) -> Any:
     """Return a result as an attribute value: primitives as they are, None as None, all else as JSON text.
 
     This is Mirascope's form of `mirascope.trace.output`: a string stays a string and is not quoted.
@@ -128,7 +128,7 @@ def dump_result(value: Any) -> Any:  # noqa: ANN401 - any value of the user's, a
     Args:
         value: What the traced function returned.
     """
-    kind = type(value)
+    kind = type(value)  # pyright: ignore[reportUnknownVariableType] - whatever the user's value is
     if kind in _PRIMITIVES:
         return text(value) if kind is str else (value if kind is not int or -(2**63) <= value < 2**63 else str(value))
     return None if value is None else dump(value)
@@ -156,7 +156,7 @@ def cut(value: str) -> str:
     return f"{value[:kept]}… [{len(value) - kept:,} more characters]"
 
 
-def attribute(value: Any, key: str = "") -> Any:  # noqa: ANN401 - any value of the user's, any attribute value back
+def attribute(value: Any, key: str = "") -> Any:
     """Return a value in a form that OpenTelemetry accepts as an attribute.
 
     Strings, bools, ints, floats and sequences of one of these stay; anything else becomes JSON text.
@@ -174,10 +174,9 @@ def attribute(value: Any, key: str = "") -> Any:  # noqa: ANN401 - any value of 
     if isinstance(value, int):
         return int(value) if -(2**63) <= value < 2**63 else str(value)
     if isinstance(value, list | tuple | set | frozenset):
-        items: list[Any] = list(value)
-        if {type(item) for item in items} <= {str} or (
-            len({type(item) for item in items}) == 1 and type(items[0]) in _PRIMITIVES
-        ):
+        items: list[Any] = list(cast("Collection[Any]", value))
+        kinds: set[Any] = {type(item) for item in items}
+        if not kinds or (len(kinds) == 1 and kinds <= _PRIMITIVES):
             return tuple(attribute(item) for item in items)
     return dump(value)
 
@@ -190,14 +189,10 @@ def _masked(data: str, key: str) -> str:
         return f'"{masking.MASK}"'
 
 
-def _walk(value: Any, depth: int, seen: set[int]) -> Any:  # noqa: ANN401 - any value of the user's
+def _walk(value: Any, depth: int, seen: set[int]) -> Any:
     """Make JSON data of what orjson refuses: describe what cannot be kept, stop at cycles and at the depth limit."""
-    if value is None or isinstance(value, bool | float):
-        return value
-    if isinstance(value, int):
-        return int(value) if -(2**63) <= value < 2**64 else str(value)
-    if isinstance(value, str):
-        return str(value).encode("utf-8", "backslashreplace").decode()
+    if value is None or isinstance(value, bool | float | int | str):
+        return _scalar(value)
     if id(value) in seen:
         return "[cycle]"
     if depth > _DEPTH:
@@ -211,15 +206,23 @@ def _walk(value: Any, depth: int, seen: set[int]) -> Any:  # noqa: ANN401 - any 
         seen.discard(id(value))
 
 
-def _walk_container(value: Any, depth: int, seen: set[int]) -> Any:  # noqa: ANN401 - any value of the user's
+def _scalar(value: Any) -> Any:
+    if isinstance(value, str):
+        return str(value).encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value) if -(2**63) <= value < 2**64 else str(value)
+    return value
+
+
+def _walk_container(value: Any, depth: int, seen: set[int]) -> Any:
     if isinstance(value, dict):
-        items: dict[Any, Any] = value
+        items = cast("dict[Any, Any]", value)
         return {
             key if isinstance(key, str) and key.isascii() else str(_walk(key, depth, seen)): _walk(item, depth, seen)
             for key, item in items.items()
         }
     if isinstance(value, list | tuple | set | frozenset):
-        members: list[Any] = list(value)
+        members: list[Any] = list(cast("Collection[Any]", value))
         return [_walk(item, depth, seen) for item in members]
     simple = summarise(value)
     if isinstance(simple, orjson.Fragment):

@@ -30,11 +30,11 @@ _UNCHANGED: Final = _Unchanged()
 
 def configure(
     *,
-    tracer_provider: Any = None,  # noqa: ANN401 - an SDK TracerProvider; anything else is refused with a reason
-    store: str | Path | None | _Unchanged = _UNCHANGED,
+    tracer_provider: Any = None,
+    store: str | Path | _Unchanged | None = _UNCHANGED,
     capture_content: bool | None = None,
     capture_limit: int | None = None,
-    redact: Callable[[str, Any], Any] | None | _Unchanged = _UNCHANGED,
+    redact: Callable[[str, Any], Any] | _Unchanged | None = _UNCHANGED,
     mask_secrets: bool | None = None,
 ) -> None:
     """Change how this process is traced; what is left out stays as it is.
@@ -60,18 +60,7 @@ def configure(
     Example:
         >>> configure(store=":memory:", capture_limit=16_384)
     """
-    if tracer_provider is not None and not hasattr(tracer_provider, "add_span_processor"):
-        message = (
-            "tracer_provider must be an SDK TracerProvider (opentelemetry.sdk.trace.TracerProvider), "
-            f"got {type(tracer_provider).__name__}."
-        )
-        raise ConfigurationError(message)
-    if capture_limit is not None and capture_limit < 1:
-        message = f"capture_limit is a number of bytes above 0, got {capture_limit}."
-        raise ConfigurationError(message)
-    if not isinstance(redact, _Unchanged) and redact is not None and not callable(redact):
-        message = f"redact must be a function of a key and a value, got {type(redact).__name__}."
-        raise ConfigurationError(message)
+    _check(tracer_provider, capture_limit, redact)
     if not isinstance(store, _Unchanged):
         backend.get().reopen(store)
     policy = capture.policy
@@ -91,10 +80,25 @@ def configure(
         pipeline.pin(tracer_provider)
 
 
+def _check(tracer_provider: Any, capture_limit: int | None, redact: Any) -> None:
+    if tracer_provider is not None and not hasattr(tracer_provider, "add_span_processor"):
+        message = (
+            "tracer_provider must be an SDK TracerProvider (opentelemetry.sdk.trace.TracerProvider), "
+            f"got {type(tracer_provider).__name__}."
+        )
+        raise ConfigurationError(message)
+    if capture_limit is not None and capture_limit < 1:
+        message = f"capture_limit is a number of bytes above 0, got {capture_limit}."
+        raise ConfigurationError(message)
+    if not isinstance(redact, _Unchanged) and redact is not None and not callable(redact):
+        message = f"redact must be a function of a key and a value, got {type(redact).__name__}."
+        raise ConfigurationError(message)
+
+
 def ensure_provider() -> None:
     """Install an SDK tracer provider where none is, and join the one that is, so that foreign spans are seen."""
     if not pipeline.has_global():
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - only where one is made
+        from opentelemetry.sdk.trace import TracerProvider
 
         otel_trace.set_tracer_provider(TracerProvider())
     pipeline.refresh()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,15 +17,54 @@ if TYPE_CHECKING:
 MASK: Final = "[masked]"
 
 _NAMES: Final = frozenset(
-    "authorization proxyauthorization auth apikey xapikey apitoken apisecret token accesstoken refreshtoken idtoken "
-    "authtoken bearertoken bearer sessiontoken securitytoken secret clientsecret secretkey accesskey accesskeyid "
-    "secretaccesskey privatekey signingkey encryptionkey password passwd passphrase pwd cookie cookies setcookie "
-    "credential credentials xauthtoken xcsrftoken csrftoken connectionstring".split()
+    [
+        "authorization",
+        "proxyauthorization",
+        "auth",
+        "apikey",
+        "xapikey",
+        "apitoken",
+        "apisecret",
+        "token",
+        "accesstoken",
+        "refreshtoken",
+        "idtoken",
+        "authtoken",
+        "bearertoken",
+        "bearer",
+        "sessiontoken",
+        "securitytoken",
+        "secret",
+        "clientsecret",
+        "secretkey",
+        "accesskey",
+        "accesskeyid",
+        "secretaccesskey",
+        "privatekey",
+        "signingkey",
+        "encryptionkey",
+        "password",
+        "passwd",
+        "passphrase",
+        "pwd",
+        "cookie",
+        "cookies",
+        "setcookie",
+        "credential",
+        "credentials",
+        "xauthtoken",
+        "xcsrftoken",
+        "csrftoken",
+        "connectionstring",
+    ]
 )
 # A longer name that ends so is secret too: OPENAI_API_KEY, db_password, github_token, aws_secret_access_key.
 _ENDINGS: Final = ("apikey", "password", "passwd", "secret", "secretkey", "privatekey", "accesstoken", "authtoken")
-_TOKEN_OWNERS: Final = frozenset("github gitlab slack hf huggingface bot jwt oauth user session csrf aws azure".split())
+_TOKEN_OWNERS: Final = frozenset(
+    ["github", "gitlab", "slack", "hf", "huggingface", "bot", "jwt", "oauth", "user", "session", "csrf", "aws", "azure"]
+)
 _SEPARATORS: Final = re.compile(r"[^a-z0-9]+")
+
 
 @lru_cache(maxsize=4096)
 def is_secret(key: str) -> bool:
@@ -74,7 +113,7 @@ def may_hold_secret(text: str) -> bool:
     )
 
 
-def mask(value: Any, redact: Callable[[str, Any], Any] | None = None, key: str = "") -> Any:  # noqa: ANN401 - JSON
+def mask(value: Any, redact: Callable[[str, Any], Any] | None = None, key: str = "") -> Any:
     """Copy JSON data with secrets masked.
 
     Args:
@@ -95,7 +134,9 @@ def mask(value: Any, redact: Callable[[str, Any], Any] | None = None, key: str =
     if redact is not None:
         value = redact(key, value)
     if isinstance(value, dict):
-        return {name: mask(item, redact, str(name)) for name, item in value.items()}
+        fields = cast("dict[str, Any]", value)
+        return {name: mask(item, redact, name) for name, item in fields.items()}
     if isinstance(value, list):
-        return [mask(item, redact, "" if redact is None else key) for item in value]
+        items = cast("list[Any]", value)
+        return [mask(item, redact, "" if redact is None else key) for item in items]
     return value

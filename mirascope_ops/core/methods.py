@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from types import MethodType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,17 +28,18 @@ class TracedMethod(_StaticMethod):
         self.function = function
 
     @property
-    def wrapped(self) -> Any:  # noqa: ANN401 - the traced function's own
+    def wrapped(self) -> Any:
         """The function's `wrapped`, for use without an object."""
         return self.function.wrapped  # type: ignore[attr-defined] # pyright: ignore[reportFunctionMemberAccess]
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:  # noqa: ANN401 - as a function binds
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self.function if instance is None else BoundTrace(self.function, instance)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the function
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
         return self.function(*args, **kwargs)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the function
+    def __getattr__(self, name: str) -> Any:
         if name == "function":  # not set yet: copying and unpickling ask before __init__
             raise AttributeError(name)
         return getattr(self.function, name)
@@ -47,7 +48,7 @@ class TracedMethod(_StaticMethod):
 class TracedClassMethod(TracedMethod):
     """A traced class method: `@ops.trace` on top of `@classmethod`."""
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:  # noqa: ANN401 - as a class method binds
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return BoundTrace(self.function, type(instance) if owner is None else owner)
 
 
@@ -60,14 +61,15 @@ class BoundTrace:
 
     __slots__ = ("__func__", "__self__", "__weakref__")
 
-    def __init__(self, function: Callable[..., Any], instance: Any) -> None:  # noqa: ANN401 - the object
+    def __init__(self, function: Callable[..., Any], instance: Any) -> None:
         self.__func__ = function
         self.__self__ = instance
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the method
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the method."""
         return self.__func__(self.__self__, *args, **kwargs)
 
-    def wrapped(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - a Trace, or an awaitable of one
+    def wrapped(self, *args: Any, **kwargs: Any) -> Any:
         """Call the method and return a `Trace`: its result, with its span."""
         return self.__func__.wrapped(self.__self__, *args, **kwargs)  # type: ignore[attr-defined] # pyright: ignore[reportFunctionMemberAccess]
 
@@ -79,7 +81,7 @@ class BoundTrace:
     def __doc__(self) -> str | None:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride] - the method's, not this class's
         return self.__func__.__doc__
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the function
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.__func__, name)
 
     def __eq__(self, other: object) -> bool:
@@ -100,22 +102,23 @@ class BoundTrace:
 class TracedObject:
     """A traced callable object: calls are traced, everything else is the object's own."""
 
-    def __init__(self, target: Any, call: Callable[..., Any], wrapped: Callable[..., Any]) -> None:  # noqa: ANN401 - the object
+    def __init__(self, target: Any, call: Callable[..., Any], wrapped: Callable[..., Any]) -> None:
         self.__wrapped__ = target
         self._call = call
         self.wrapped = wrapped
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the object
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the object."""
         return self._call(*args, **kwargs)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the object
+    def __getattr__(self, name: str) -> Any:
         if name == "__wrapped__":  # not set yet: copying and unpickling ask before __init__
             raise AttributeError(name)
         return getattr(self.__wrapped__, name)
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:  # noqa: ANN401 - as the object binds, or not
-        bind = getattr(type(self.__wrapped__), "__get__", None)
-        return self if instance is None or bind is None else BoundTrace(self, instance)
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        kind = cast("type[Any]", type(self.__wrapped__))
+        return BoundTrace(self, instance) if instance is not None and hasattr(kind, "__get__") else self
 
     def __repr__(self) -> str:
         return f"<traced {self.__wrapped__!r}>"

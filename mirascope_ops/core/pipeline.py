@@ -50,7 +50,7 @@ class Origin:
     def resource(self) -> Resource:
         """The resource; detected on first use where no provider gives one, because detection takes milliseconds."""
         if self._resource is None:
-            from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - costs import time, needed here only
+            from opentelemetry.sdk.resources import Resource
 
             self._resource = Resource.create()
         return self._resource
@@ -75,7 +75,7 @@ class Pipeline:
         "disabled", "exporting", "ids", "limits", "multi", "origin", "pinned", "processors", "provider", "sampler",
     )  # fmt: skip
 
-    def __init__(self, provider: Any, *, pinned: bool = False) -> None:  # noqa: ANN401 - the SDK's, or whatever is installed
+    def __init__(self, provider: Any, *, pinned: bool = False) -> None:
         self.provider = provider
         self.pinned = pinned
         sdk = _sdk_provider(provider)
@@ -96,10 +96,10 @@ class _NoProcessors:
 
     _span_processors: tuple[Any, ...] = ()
 
-    def on_start(self, span: Any, parent_context: Any = None) -> None:  # noqa: ANN401 - SpanProcessor's signature
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
         pass
 
-    def on_end(self, span: Any) -> None:  # noqa: ANN401 - SpanProcessor's signature
+    def on_end(self, span: Any) -> None:
         pass
 
 
@@ -118,7 +118,7 @@ def _disabled_by_environment() -> bool:
     return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 
-def _sdk_provider(provider: Any) -> Any:  # noqa: ANN401 - the SDK's, or a wrapper of it
+def _sdk_provider(provider: Any) -> Any:
     """Return the SDK's provider, from inside a wrapper where there is one (logfire's proxy has `.provider`)."""
     for _ in range(4):
         if provider is None or hasattr(provider, "_active_span_processor"):
@@ -127,11 +127,11 @@ def _sdk_provider(provider: Any) -> Any:  # noqa: ANN401 - the SDK's, or a wrapp
     return provider
 
 
-def _is_ours(processor: Any) -> bool:  # noqa: ANN401 - any processor
+def _is_ours(processor: Any) -> bool:
     return getattr(processor, "mirascope_ops_processor", False) is True
 
 
-def _installed() -> Any:  # noqa: ANN401 - the SDK's provider, or whatever is installed, or None
+def _installed() -> Any:
     """Return the global provider, or None where none was set (without making OpenTelemetry set one)."""
     if _HAS_GLOBAL:
         return otel_trace._TRACER_PROVIDER  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
@@ -157,7 +157,7 @@ def has_global() -> bool:
     return _installed() is not None
 
 
-def pin(provider: Any) -> None:  # noqa: ANN401 - a TracerProvider, or None
+def pin(provider: Any) -> None:
     """Use this provider from now on, whatever is installed globally; None follows the global one again."""
     global _pipeline  # noqa: PLW0603 - process-wide, as OpenTelemetry's provider is
     _pipeline = Pipeline(_installed() if provider is None else provider, pinned=provider is not None)
@@ -178,13 +178,13 @@ def _refresh(old: Pipeline) -> Pipeline:
     return _pipeline
 
 
-def join(provider: Any) -> None:  # noqa: ANN401 - a TracerProvider, or None
+def join(provider: Any) -> None:
     """Add our processor to a provider, once, so that other libraries' spans get their session and are stored.
 
     Args:
         provider: The provider; None, or one that takes no processors, is left alone.
     """
-    from mirascope_ops.core.processor import SessionProcessor  # noqa: PLC0415 - it needs Span, which needs us
+    from mirascope_ops.core.processor import SessionProcessor
 
     sdk = _sdk_provider(provider)
     multi = getattr(sdk, "_active_span_processor", None)

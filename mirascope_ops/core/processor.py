@@ -36,7 +36,7 @@ class SessionProcessor(SpanProcessor):
         self._open: dict[int, tuple[Stamp | None, Cell | None]] = {}
         self._origins: dict[tuple[Any, ...], Origin] = {}
 
-    def on_start(self, span: Any, parent_context: Context | None = None) -> None:  # noqa: ANN401 - the SDK's Span
+    def on_start(self, span: Any, parent_context: Context | None = None) -> None:
         """Give a span its session; our own spans have theirs already."""
         if type(span) is Span:
             return

@@ -22,7 +22,7 @@ from mirascope_ops.core.session import CURRENT, check_id, current_session, enter
 from mirascope_ops.exceptions import ConfigurationError, OpsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 SESSION_HEADER_NAME: Final = "X-Mirascope-Session-Id"
 # The name that Mirascope 2.8's own source uses, and deployed services read; its documents have the other.
@@ -77,7 +77,7 @@ class ContextPropagator:
         self.format: Final = cast("PropagatorFormat", chosen)
         self._propagator = _make(self.format)
         if set_global:
-            from opentelemetry import propagate  # noqa: PLC0415 - it loads every installed propagator
+            from opentelemetry import propagate
 
             propagate.set_global_textmap(self._propagator)
 
@@ -100,23 +100,28 @@ class ContextPropagator:
 def _make(name: PropagatorFormat) -> TextMapPropagator:
     """Import and make a propagator; only the one that is asked for."""
     if name == "b3":
-        from opentelemetry.propagators.b3 import B3SingleFormat  # noqa: PLC0415
+        from opentelemetry.propagators.b3 import B3SingleFormat
 
         return B3SingleFormat()
     if name == "b3multi":
-        from opentelemetry.propagators.b3 import B3MultiFormat  # noqa: PLC0415
+        from opentelemetry.propagators.b3 import B3MultiFormat
 
         return B3MultiFormat()
     if name == "jaeger":
-        from opentelemetry.propagators.jaeger import JaegerPropagator  # noqa: PLC0415
+        from opentelemetry.propagators.jaeger import JaegerPropagator
 
         return JaegerPropagator()
     if name == "composite":
-        from opentelemetry.propagators.composite import CompositePropagator  # noqa: PLC0415
+        from opentelemetry.propagators.composite import CompositePropagator
 
-        parts: tuple[PropagatorFormat, ...] = ("jaeger", "b3multi", "b3", "tracecontext")  # on reading, the last one wins
+        parts: tuple[PropagatorFormat, ...] = (
+            "jaeger",
+            "b3multi",
+            "b3",
+            "tracecontext",
+        )  # on reading, the last one wins
         return CompositePropagator([_make(part) for part in parts])
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     return TraceContextTextMapPropagator()
 
@@ -206,7 +211,7 @@ def extract_session_id(headers: Mapping[Any, Any]) -> str | None:
 @contextmanager
 def propagated_context(
     *, parent: Context | None = None, extract_from: Mapping[Any, Any] | None = None
-) -> Iterator[None]:
+) -> Generator[None]:
     """Continue a trace and a session that come from elsewhere.
 
     Args:
@@ -283,7 +288,7 @@ def _header_values(headers: Mapping[Any, Any], name: str) -> list[str]:
     return found
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - whatever a header's name or value is
+def _text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("latin-1")
     return value if isinstance(value, str) else ""

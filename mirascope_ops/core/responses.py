@@ -18,7 +18,7 @@ _MODULE: Final = "mirascope.llm.responses."
 _known: dict[type, bool] = {}
 
 
-def is_response(value: Any) -> bool:  # noqa: ANN401 - any result
+def is_response(value: Any) -> bool:
     """Tell whether a value is a complete response of Mirascope's (a stream is not: it has yet to be read)."""
     kind: type = type(value)  # pyright: ignore[reportUnknownVariableType] - any result
     found = _known.get(kind)
@@ -29,7 +29,7 @@ def is_response(value: Any) -> bool:  # noqa: ANN401 - any result
     return found
 
 
-def record_response(span: Span, response: Any) -> str:  # noqa: ANN401 - a Mirascope response
+def record_response(span: Span, response: Any) -> str:
     """Put a response's messages, content, usage and model on a span, under Mirascope's own keys.
 
     Args:
@@ -54,7 +54,7 @@ def record_response(span: Span, response: Any) -> str:  # noqa: ANN401 - a Miras
     return capture.text(response.pretty())
 
 
-def _message(message: Any) -> dict[str, Any]:  # noqa: ANN401 - a Mirascope message
+def _message(message: Any) -> dict[str, Any]:
     kept = {"role": message.role, "content": message.content}
     if getattr(message, "name", None) is not None:
         kept["name"] = message.name

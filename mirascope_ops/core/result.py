@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mirascope_ops.core import backend, capture, clock
 from mirascope_ops.exceptions import OpsError
@@ -51,7 +51,7 @@ class Trace(Generic[R_co]):
         return self.span.trace_id
 
     @property
-    def spans(self) -> Any:  # noqa: ANN401 - spanset.SpanSet, which is above us
+    def spans(self) -> Any:
         """This call's span and all spans below it, as a SpanSet."""
         trace_id, span_id = self._ids()
         return backend.get().spans(trace_id, span_id)
@@ -59,7 +59,7 @@ class Trace(Generic[R_co]):
     def annotate(
         self,
         *,
-        label: Literal["pass", "fail"] | str | None = None,
+        label: str | None = None,
         reasoning: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
@@ -86,22 +86,22 @@ class Trace(Generic[R_co]):
         """
         self._annotate(tags=[str(tag) for tag in tags])
 
-    def to_pandas(self, **options: Any) -> Any:  # noqa: ANN401 - as `SpanSet.to_pandas`
+    def to_pandas(self, **options: Any) -> Any:
         """Return the spans of this call as a DataFrame; options as for `SpanSet.to_pandas`."""
         return self.spans.to_pandas(**options)
 
-    def tree(self) -> Any:  # noqa: ANN401 - a list of analysis nodes
+    def tree(self) -> Any:
         """Return the spans of this call as a tree."""
         return self.spans.tree()
 
-    def timeline(self) -> Any:  # noqa: ANN401 - as `SpanSet.timeline`
+    def timeline(self) -> Any:
         """Return the timeline of this call."""
         return self.spans.timeline()
 
     def __repr__(self) -> str:
         return f"Trace(result={self.result!r}, span_id={self.span_id!r}, trace_id={self.trace_id!r})"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401 - IPython's protocol
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         if self.span.is_noop:
             return {"text/plain": repr(self)}
         return self.spans._repr_mimebundle_(include, exclude)
@@ -113,7 +113,7 @@ class Trace(Generic[R_co]):
             raise OpsError(message)
         return trace_id, span_id
 
-    def _annotate(self, **fields: Any) -> None:  # noqa: ANN401 - AnnotationRecord's fields
+    def _annotate(self, **fields: Any) -> None:
         trace_id, span_id = self._ids()
         empty: dict[str, Any] = {"label": None, "reasoning": None, "tags": [], "metadata": {}}
         given: dict[str, Any] = {key: value for key, value in fields.items() if value is not None}

@@ -76,7 +76,7 @@ class SessionContext:
         """The session's attributes; empty where none were given."""
         return MappingProxyType(self._attributes)
 
-    def set(self, **attributes: Any) -> None:  # noqa: ANN401 - JSON values
+    def set(self, **attributes: Any) -> None:
         """Add attributes, or change some; spans that start from now on carry them.
 
         Args:
@@ -96,39 +96,39 @@ class SessionContext:
         _record(self)
 
     @property
-    def spans(self) -> Any:  # noqa: ANN401 - spanset.SpanSet, which is above us
+    def spans(self) -> Any:
         """The spans recorded in this session, its child sessions' included."""
         return backend.get().session(self).spans
 
     @property
-    def traces(self) -> Any:  # noqa: ANN401 - spanset.TraceSet, which is above us
+    def traces(self) -> Any:
         """The traces recorded in this session, oldest first."""
         return backend.get().session(self).traces
 
-    def to_pandas(self, **options: Any) -> Any:  # noqa: ANN401 - as `SpanSet.to_pandas`
+    def to_pandas(self, **options: Any) -> Any:
         """Return the session's spans as a DataFrame; options as for `SpanSet.to_pandas`."""
         return backend.get().session(self).to_pandas(**options)
 
-    def timeline(self) -> Any:  # noqa: ANN401 - as `SpanSet.timeline`
+    def timeline(self) -> Any:
         """Return the session's timeline."""
         return backend.get().session(self).timeline()
 
-    def messages(self) -> Any:  # noqa: ANN401 - a DataFrame
+    def messages(self) -> Any:
         """Return the session's messages, one row each."""
         return backend.get().session(self).messages()
 
-    def turns(self) -> Any:  # noqa: ANN401 - a DataFrame
+    def turns(self) -> Any:
         """Return the session's turns, one row per trace."""
         return backend.get().session(self).turns()
 
-    def summary(self, by: str = "name") -> Any:  # noqa: ANN401 - a DataFrame
+    def summary(self, by: str = "name") -> Any:
         """Return counts, latencies, tokens and cost of the session's spans by name, kind or model."""
         return backend.get().session(self).summary(by)
 
     def __repr__(self) -> str:
         return f"SessionContext(id={self.id!r}, attributes={self._attributes!r})"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401 - IPython's protocol
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         return backend.get().session(self)._repr_mimebundle_(include, exclude)
 
     def in_cell(self, cell: Cell | None) -> SessionContext:
@@ -290,7 +290,7 @@ def clear(session_context: SessionContext) -> None:
     _record(session_context)
 
 
-def check_id(value: Any) -> str:  # noqa: ANN401 - whatever was given as an id
+def check_id(value: object) -> str:
     """Return a session id that is fit to be kept and sent.
 
     Raises:
@@ -318,7 +318,8 @@ def _checked_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
         SessionError: A key is not a str or a value is not JSON; the message names the key.
     """
     checked: dict[str, Any] = {}
-    for key, value in dict(attributes).items():
+    given: dict[Any, Any] = dict(attributes)
+    for key, value in given.items():
         if not isinstance(key, str):
             message = f"A session attribute's key must be a str, got {key!r} ({type(key).__name__})."
             raise SessionError(message)

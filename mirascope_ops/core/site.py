@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
@@ -110,7 +110,7 @@ class CallSite:
                 return text
         return capture.dump_fields((), (), self._bind(args, kwargs))
 
-    def capture_result(self, result: Any) -> Any:  # noqa: ANN401 - any result, any attribute value
+    def capture_result(self, result: Any) -> Any:
         """Capture a result, at once; None where results are not captured."""
         if capture.policy.enabled if self.captures_result is None else self.captures_result:
             return capture.dump_result(result)
@@ -133,7 +133,10 @@ class CallSite:
             Two texts of JSON objects, keyed by parameter.
         """
         found: Any = orjson.loads(arguments)
-        values: dict[str, Any] = dict(zip(self._positional, found, strict=False)) if isinstance(found, list) else found
+        by_position = isinstance(found, list)
+        values: dict[str, Any] = (
+            dict(zip(self._positional, cast("list[Any]", found), strict=False)) if by_position else found
+        )
         for name, default in self._defaults.items():
             if name not in values:
                 values[name] = orjson.Fragment(default)
@@ -166,10 +169,10 @@ def qualified_name(fn: Callable[..., Any]) -> str:
     return str(qualname).rpartition("<locals>.")[2]
 
 
-def _type_text(annotation: Any) -> str:  # noqa: ANN401 - an annotation
+def _type_text(annotation: Any) -> str:
     """Write an annotation as Mirascope does: a class's name, else its text."""
     return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", None) or str(annotation)
 
 
-def _json_type(value: Any) -> str:  # noqa: ANN401 - JSON data
+def _json_type(value: Any) -> str:
     return "NoneType" if value is None else _JSON_TYPES.get(type(value), "object")  # pyright: ignore[reportUnknownArgumentType] - a type of JSON data

@@ -22,11 +22,11 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from mirascope_ops.core import attributes as keys
 from mirascope_ops.core import backend, capture, clock, context, guard, pipeline
 from mirascope_ops.core.cell import Cell, current_cell
-from mirascope_ops.core.session import CURRENT, KEY, SessionContext, Stamp
+from mirascope_ops.core.session import CURRENT, KEY, Stamp
 from mirascope_ops.core.summaries import type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextvars import Token
     from types import TracebackType
 
@@ -50,7 +50,7 @@ _NO_STATE: Final = TraceState()
 _UNSET, _OK, _ERROR = StatusCode.UNSET.value, StatusCode.OK.value, StatusCode.ERROR.value
 _CODES: Final = {code.value: code for code in StatusCode}
 _NO_ATTRIBUTES: Final[Mapping[str, Any]] = MappingProxyType({})
-_put = dict.__setitem__
+_put = cast("Callable[[Context, str, object], None]", dict.__setitem__)  # pyright: ignore[reportUnknownMemberType] - Context forbids item assignment to its users
 _new = object.__new__
 _get, _attach, _reset, _SPAN_KEY = context.get, context.attach_context, context.CONTEXT.reset, context.SPAN_KEY
 
@@ -100,7 +100,7 @@ class Span(otel_trace.Span, ReadableSpan):
     _state: TraceState = _NO_STATE
     _status_code = _UNSET
 
-    def __init__(self, name: str, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
+    def __init__(self, name: str, **attributes: Any) -> None:
         self._name = str(name)
         self._site: CallSite | None = None
         self._arguments: str | None = None
@@ -117,7 +117,7 @@ class Span(otel_trace.Span, ReadableSpan):
 
     # -- as people use it -------------------------------------------------------------------------------------
 
-    def set(self, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
+    def set(self, **attributes: Any) -> None:
         """Set attributes.
 
         Args:
@@ -125,7 +125,7 @@ class Span(otel_trace.Span, ReadableSpan):
         """
         self.set_attributes(attributes)
 
-    def event(self, name: str, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
+    def event(self, name: str, **attributes: Any) -> None:
         """Add an event, at this instant.
 
         Args:
@@ -134,24 +134,24 @@ class Span(otel_trace.Span, ReadableSpan):
         """
         self.add_event(name, attributes)
 
-    def debug(self, message: str, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
+    def debug(self, message: str, **attributes: Any) -> None:
         """Add a `debug` event with a message."""
         self.add_event("debug", {"level": "debug", "message": message, **attributes})
 
-    def info(self, message: str, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
+    def info(self, message: str, **attributes: Any) -> None:
         """Add an `info` event with a message."""
         self.add_event("info", {"level": "info", "message": message, **attributes})
 
-    def warning(self, message: str, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
+    def warning(self, message: str, **attributes: Any) -> None:
         """Add a `warning` event with a message."""
         self.add_event("warning", {"level": "warning", "message": message, **attributes})
 
-    def error(self, message: str, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
+    def error(self, message: str, **attributes: Any) -> None:
         """Add an `error` event with a message, and make the span's status an error."""
         self.add_event("error", {"level": "error", "message": message, **attributes})
         self.set_status(StatusCode.ERROR)
 
-    def critical(self, message: str, **attributes: Any) -> None:  # noqa: ANN401 - attribute values
+    def critical(self, message: str, **attributes: Any) -> None:
         """Add a `critical` event with a message, and make the span's status an error."""
         self.add_event("critical", {"level": "critical", "message": message, **attributes})
         self.set_status(StatusCode.ERROR)
@@ -183,14 +183,12 @@ class Span(otel_trace.Span, ReadableSpan):
     def __enter__(self) -> Self:
         if not self._start_time:
             try:
-                start(self)
+                self.start()
             except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
                 guard.report("starting a span", error)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if error is not None:
             self.fail(error)
         self.finish()
@@ -207,12 +205,10 @@ class Span(otel_trace.Span, ReadableSpan):
         state = "not started" if not self._start_time else "open" if self._end_time is None else "ended"
         return f"<Span {self._name!r} {self.span_id or ''} {state}>".replace("  ", " ")
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:  # noqa: ANN401 - IPython's protocol
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         if not self._id:
             return {"text/plain": repr(self)}
-        return backend.get().spans(cast("str", self.trace_id), cast("str", self.span_id))._repr_mimebundle_(
-            include, exclude
-        )
+        return backend.get().spans(self.trace_id or "", self.span_id or "")._repr_mimebundle_(include, exclude)
 
     # -- OpenTelemetry's API ----------------------------------------------------------------------------------
 
@@ -222,7 +218,9 @@ class Span(otel_trace.Span, ReadableSpan):
         if found is None:
             if not self._id:
                 return otel_trace.INVALID_SPAN_CONTEXT
-            found = SpanContext(self._trace, self._id, is_remote=False, trace_flags=self._flags, trace_state=self._state)
+            found = SpanContext(
+                self._trace, self._id, is_remote=False, trace_flags=self._flags, trace_state=self._state
+            )
             self._context_cache = found
         return found
 
@@ -244,7 +242,9 @@ class Span(otel_trace.Span, ReadableSpan):
     def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
         """Add an event; `timestamp` in nanoseconds since the epoch, now where None."""
         if self._end_time is None and self._id:
-            kept = {key: capture.attribute(value, key) for key, value in (attributes or {}).items() if value is not None}
+            kept = {
+                key: capture.attribute(value, key) for key, value in (attributes or {}).items() if value is not None
+            }
             if self._event_list is None:
                 self._event_list = []
             self._event_list.append((name, timestamp or clock.now(), kept))
@@ -352,11 +352,12 @@ class Span(otel_trace.Span, ReadableSpan):
     def events(self) -> Sequence[Event]:
         """The events, the newest ones where the provider's limit is reached."""
         limits = self._pipe.limits
+        longest = limits.max_attribute_length
         kept = (self._event_list or [])[-limits.max_events :] if limits.max_events else self._event_list or []
         return tuple(
-            Event(name, BoundedAttributes(limits.max_event_attributes, found, max_value_len=limits.max_attribute_length), time)
+            Event(name, BoundedAttributes(limits.max_event_attributes, found, max_value_len=longest), time)
             for name, time, found in kept
-        )  # fmt: skip
+        )
 
     _events = events  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
 
@@ -385,14 +386,14 @@ class Span(otel_trace.Span, ReadableSpan):
         return max(0, len(self._link_list or ()) - (self._pipe.limits.max_links or len(self._link_list or ())))
 
     @property
-    def resource(self) -> Any:  # noqa: ANN401 - the SDK's Resource, imported on first use
+    def resource(self) -> Any:
         """The provider's resource."""
         return self._pipe.origin.resource
 
     _resource = resource  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
 
     @property
-    def instrumentation_scope(self) -> Any:  # noqa: ANN401 - the SDK's InstrumentationScope
+    def instrumentation_scope(self) -> Any:
         """This library's scope."""
         return self._pipe.origin.scope
 
@@ -423,7 +424,7 @@ class Span(otel_trace.Span, ReadableSpan):
         """Make this the span of a traced call that has yet to start."""
         self._site, self._arguments = site, arguments
 
-    def give_output(self, output: Any) -> None:  # noqa: ANN401 - an attribute value, or None
+    def give_output(self, output: Any) -> None:
         """Keep the captured result of a traced call."""
         self._output = output
 
@@ -450,7 +451,7 @@ class Span(otel_trace.Span, ReadableSpan):
             self._event_list, self._link_list, self._kind, self._flags, self._pipe.origin,
         )  # fmt: skip
 
-    def _keep(self, key: str, value: Any) -> None:  # noqa: ANN401 - an attribute value
+    def _keep(self, key: str, value: Any) -> None:
         if value is None:
             return
         kept = capture.attribute(value, key)
@@ -459,90 +460,95 @@ class Span(otel_trace.Span, ReadableSpan):
         else:
             self._extra[key] = kept
 
+    @classmethod
+    def begin(cls, site: CallSite, arguments: str | None) -> Self:
+        """Make and start the span of a traced call, and make it current.
 
-def begin(site: CallSite, arguments: str | None) -> Span:
-    """Make and start the span of a traced call, and make it current.
+        Args:
+            site: The traced function.
+            arguments: Its captured arguments.
+        """
+        span = _new(cls)  # without __init__: a traced call has no attributes to give, and pays for every step
+        span._name = site.name
+        span._site = site
+        span._arguments = arguments
+        span._output = span._end_time = span._parent_span = span._stamp = span._context_token = None
+        span._id = span._start_time = 0
+        span.start()
+        return span
 
-    Args:
-        site: The traced function.
-        arguments: Its captured arguments.
-    """
-    span = _new(Span)
-    span._name = site.name  # noqa: SLF001 - these are the span's own slots, as `__init__` sets them, without its call
-    span._site = site
-    span._arguments = arguments
-    span._output = span._end_time = span._parent_span = span._stamp = span._context_token = None
-    span._id = span._start_time = 0
-    start(span)
-    return span
+    def start(self) -> None:
+        """Start below the current span, in the current session, and become current."""
+        pipe = self._pipe = pipeline.current()
+        if pipe.disabled:
+            return
+        around = _get()
+        parent: Any = around.get(_SPAN_KEY)
+        if parent is None:
+            self._trace = self._parent_id = 0
+        else:
+            self._join(parent)
+        ids = pipe.ids
+        if not self._trace:
+            self._trace = clock.bits(128) if ids is None else ids.generate_trace_id()
+        self._id = clock.bits(64) if ids is None else ids.generate_span_id()
+        session: Any = CURRENT.get() or around.get(KEY)
+        if session is None:
+            self._cell = current_cell()
+        else:
+            stamp = self._stamp = session.stamp
+            self._cell = stamp.cell
+        if pipe.sampler is not None:
+            self._sample(pipe.sampler, around)
+        if len(_OPEN) < _MAX_OPEN:
+            _OPEN[self._id] = self
+        inside = Context(around)
+        _put(inside, _SPAN_KEY, self)
+        self._context_token = _attach(inside)
+        self._start_time = clock.now()
+        if pipe.exporting and self._readable:
+            pipe.multi.on_start(self, parent_context=around)
 
+    def _join(self, parent: Any) -> None:
+        """Take the place below a span; become a root where that has no valid context."""
+        if type(parent) is Span and parent._id:
+            self._parent_span = parent
+            self._trace = parent._trace
+            self._parent_id = parent._id
+            if parent._flags is not _SAMPLED:
+                self._flags = parent._flags
+            if parent._state is not _NO_STATE:
+                self._state = parent._state
+            return
+        found: SpanContext = parent.get_span_context()
+        if not found.is_valid:
+            self._trace = self._parent_id = 0
+            return
+        self._parent_span = found
+        self._parent_id = found.span_id
+        self._trace = found.trace_id
+        self._flags = found.trace_flags
+        self._state = found.trace_state
 
-def start(span: Span) -> None:
-    """Start a span below the current one, in the current session, and make it current."""
-    pipe = span._pipe = pipeline.current()  # noqa: SLF001 - this function is the span's own, outside for speed
-    if pipe.disabled:
-        return
-    around = _get()
-    parent: Any = around.get(_SPAN_KEY)
-    if parent is None:
-        span._trace = span._parent_id = 0
-    elif type(parent) is Span and parent._id:
-        span._parent_span = parent
-        span._trace = parent._trace
-        span._parent_id = parent._id
-        if parent._flags is not _SAMPLED:
-            span._flags = parent._flags
-        if parent._state is not _NO_STATE:
-            span._state = parent._state
-    else:
-        _join_foreign(span, parent.get_span_context())
-    ids = pipe.ids
-    if not span._trace:
-        span._trace = clock.bits(128) if ids is None else ids.generate_trace_id()
-    span._id = clock.bits(64) if ids is None else ids.generate_span_id()
-    session = CURRENT.get() or around.get(KEY)
-    if session is None:
-        span._cell = current_cell()
-    else:
-        stamp = span._stamp = cast("SessionContext", session).stamp
-        span._cell = stamp.cell
-    if pipe.sampler is not None:
-        _sample(span, pipe, around)
-    if len(_OPEN) < _MAX_OPEN:
-        _OPEN[span._id] = span
-    inside = Context(around)
-    _put(inside, _SPAN_KEY, span)
-    span._context_token = _attach(inside)
-    span._start_time = clock.now()
-    if pipe.exporting and span._readable:
-        pipe.multi.on_start(span, parent_context=around)
-
-
-def _join_foreign(span: Span, parent: SpanContext) -> None:
-    """Take the place below a span that is not ours, or become a root where that is not valid."""
-    if not parent.is_valid:
-        span._trace = span._parent_id = 0  # noqa: SLF001 - the span's own slots
-        return
-    span._parent_span = parent
-    span._parent_id = parent.span_id
-    span._trace = parent.trace_id
-    span._flags = parent.trace_flags
-    span._state = parent.trace_state
-
-
-def _sample(span: Span, pipe: Pipeline, around: Context) -> None:
-    """Ask the user's sampler. A dropped span is recorded locally all the same and says so on the wire."""
-    result = pipe.sampler.should_sample(around, span._trace, span._name, span._kind, span.all_attributes(), ())  # noqa: SLF001 # pyright: ignore[reportOptionalMemberAccess]
-    span._flags = _SAMPLED if result.decision.is_sampled() else _NOT_SAMPLED  # noqa: SLF001
-    span._readable = result.decision.is_recording()  # noqa: SLF001
-    span._state = _NO_STATE if result.trace_state is None else result.trace_state  # noqa: SLF001
-    for key, value in (result.attributes or {}).items():
-        if key not in (span.all_attributes() if span._site else {}):  # noqa: SLF001
-            span._keep(key, value)  # noqa: SLF001
+    def _sample(self, sampler: Any, around: Context) -> None:
+        """Ask the user's sampler. A dropped span is recorded locally all the same and says so on the wire."""
+        known = self.all_attributes()
+        result = sampler.should_sample(around, self._trace, self._name, self._kind, known, ())
+        self._flags = _SAMPLED if result.decision.is_sampled() else _NOT_SAMPLED
+        self._readable = result.decision.is_recording()
+        self._state = result.trace_state or _NO_STATE
+        more: Mapping[str, Any] = result.attributes or {}
+        for key, value in more.items():
+            if key not in known:
+                self._keep(key, value)
 
 
 def assemble(
-    site: CallSite | None, stamp: Stamp | None, arguments: str | None, output: Any, extra: Mapping[str, Any] | None  # noqa: ANN401 - an attribute value
+    site: CallSite | None,
+    stamp: Stamp | None,
+    arguments: str | None,
+    output: Any,
+    extra: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Put together a span's attributes from the parts that a span keeps.
 
@@ -567,7 +573,7 @@ def assemble(
     return found
 
 
-def span(name: str, **attributes: Any) -> Span:  # noqa: ANN401 - attribute values
+def span(name: str, **attributes: Any) -> Span:
     """Make a span for `with`: it starts below the current one when it is entered.
 
     Args:

@@ -10,7 +10,7 @@ import dataclasses
 import sys
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
@@ -26,7 +26,7 @@ Handler = "Callable[[Any], Any]"
 _handlers: dict[type, Callable[[Any], Any]] = {}
 
 
-def summarise(value: Any) -> Any:  # noqa: ANN401 - any value of the user's
+def summarise(value: Any) -> Any:
     """Return JSON data (or an orjson.Fragment) in place of a value that orjson does not know.
 
     Args:
@@ -47,17 +47,18 @@ def summarise(value: Any) -> Any:  # noqa: ANN401 - any value of the user's
         return describe(value)
 
 
-def describe(value: Any) -> str:  # noqa: ANN401 - any value of the user's
+def describe(value: Any) -> str:
     """Return a value's repr, cut, or its type where even that fails; never raises an Exception.
 
     Example:
         >>> describe(range(3))
         'range(0, 3)'
     """
+    kind = cast("type[Any]", type(value))
     try:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - a failing __repr__ is the user's business, not a failed call
-        return f"<{type_name(type(value))} object, whose repr raised {type(error).__name__}>"
+        return f"<{type_name(kind)} object, whose repr raised {type(error).__name__}>"
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= _REPR_LIMIT else f"{text[:_REPR_LIMIT]}… [{len(text) - _REPR_LIMIT:,} more characters]"
 
@@ -72,35 +73,37 @@ def type_name(kind: type) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _find_handler(kind: type) -> Callable[[Any], Any]:
+def _find_handler(kind: type[Any]) -> Callable[[Any], Any]:
     """Choose how values of a type are captured; the first rule that fits."""
     for base in kind.__mro__:
-        if base in _STANDARD:
-            return _STANDARD[base]
-        foreign = _FOREIGN.get((base.__module__.partition(".")[0], base.__name__))
-        if foreign is not None and base.__module__.partition(".")[0] in sys.modules:
-            return foreign
-    if hasattr(kind, "_asdict") and issubclass(kind, tuple):
-        return lambda value: value._asdict()
-    if dataclasses.is_dataclass(kind):
-        return _dataclass
-    if hasattr(kind, "__attrs_attrs__"):
-        return lambda value: {field.name: getattr(value, field.name) for field in kind.__attrs_attrs__}  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType]
-    if issubclass(kind, Mapping):
-        return dict
-    return describe
+        root = base.__module__.partition(".")[0]
+        found = _STANDARD.get(base) or (_FOREIGN.get((root, base.__name__)) if root in sys.modules else None)
+        if found is not None:
+            return found
+    rules: tuple[tuple[bool, Callable[[Any], Any]], ...] = (
+        (hasattr(kind, "_asdict"), lambda value: value._asdict()),
+        (dataclasses.is_dataclass(kind), _dataclass),
+        (hasattr(kind, "__attrs_attrs__"), _attrs),
+        (Mapping in kind.__mro__ or issubclass(kind, Mapping), dict),
+    )
+    return next((handler for fits, handler in rules if fits), describe)
 
 
-def _dataclass(value: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass that orjson refused, by slots or by a field
+def _attrs(value: Any) -> dict[str, Any]:
+    names: list[str] = [field.name for field in value.__attrs_attrs__]
+    return {name: getattr(value, name) for name in names}
+
+
+def _dataclass(value: Any) -> dict[str, Any]:
     return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
 
 
-def _bytes(value: Any) -> dict[str, Any]:  # noqa: ANN401 - bytes, bytearray or memoryview
+def _bytes(value: Any) -> dict[str, Any]:
     head = bytes(value[:_HEAD])
     return {"type": type(value).__name__, "size": len(value), "head": head.hex()}
 
 
-def _members(value: Any) -> list[Any]:  # noqa: ANN401 - a set: no order of its own, so a stable one is made
+def _members(value: Any) -> list[Any]:
     members = list(value)
     try:
         return sorted(members)
@@ -108,19 +111,20 @@ def _members(value: Any) -> list[Any]:  # noqa: ANN401 - a set: no order of its 
         return sorted(members, key=repr)
 
 
-def _exception(value: Any) -> dict[str, Any]:  # noqa: ANN401 - an exception
-    return {"type": type_name(type(value)), "message": str(value)}
+def _exception(value: Any) -> dict[str, Any]:
+    kind = cast("type[Any]", type(value))
+    return {"type": type_name(kind), "message": str(value)}
 
 
-def _class(value: Any) -> str:  # noqa: ANN401 - a class
+def _class(value: Any) -> str:
     return f"<class {type_name(value)}>"
 
 
-def _pydantic(value: Any) -> orjson.Fragment:  # noqa: ANN401 - a pydantic model
+def _pydantic(value: Any) -> orjson.Fragment:
     return orjson.Fragment(value.model_dump_json())
 
 
-def _array(value: Any) -> Any:  # noqa: ANN401 - a numpy array
+def _array(value: Any) -> Any:
     if value.size <= _SMALL and value.dtype.kind in "biuf":
         return value.tolist()
     head = value.reshape(-1)[:_HEAD] if value.flags.c_contiguous else value.flat[:_HEAD]
@@ -132,24 +136,30 @@ def _array(value: Any) -> Any:  # noqa: ANN401 - a numpy array
     }
 
 
-def _frame(value: Any) -> dict[str, Any]:  # noqa: ANN401 - a pandas or polars frame
+def _is_pandas(value: Any) -> bool:
+    kinds: tuple[type[Any], ...] = type(value).__mro__
+    return any(kind.__module__.startswith("pandas.") for kind in kinds)
+
+
+def _frame(value: Any) -> dict[str, Any]:
     head = value.head(_HEAD)
-    rows = head.to_dict(orient="records") if type(value).__module__.startswith("pandas") else head.to_dicts()
+    is_pandas = _is_pandas(value)
+    rows = head.to_dict(orient="records") if is_pandas else head.to_dicts()
     return {
-        "type": type_name(type(value)).replace(".core.frame", "").replace(".dataframe.frame", ""),
+        "type": "pandas.DataFrame" if is_pandas else "polars.DataFrame",
         "shape": list(value.shape),
         "columns": {str(name): str(kind) for name, kind in zip(value.columns, value.dtypes, strict=True)},
         "head": [{str(name): item for name, item in row.items()} for row in rows],
     }
 
 
-def _series(value: Any) -> dict[str, Any]:  # noqa: ANN401 - a pandas or polars series
-    kind = "pandas.Series" if type(value).__module__.startswith("pandas") else "polars.Series"
+def _series(value: Any) -> dict[str, Any]:
+    kind = "pandas.Series" if _is_pandas(value) else "polars.Series"
     items = value.head(_HEAD)
     return {"type": kind, "name": value.name, "length": len(value), "dtype": str(value.dtype), "head": list(items)}
 
 
-def _image(value: Any) -> dict[str, Any]:  # noqa: ANN401 - a PIL image
+def _image(value: Any) -> dict[str, Any]:
     return {"type": "PIL.Image", "mode": value.mode, "size": list(value.size), "format": value.format}
 
 

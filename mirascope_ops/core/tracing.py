@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
 from mirascope_ops.core.callables import around_async_generator, around_generator
 from mirascope_ops.core.calls import Iteration, close_call, fail_call, open_call, prepare_call
@@ -27,7 +27,9 @@ S = TypeVar("S")
 class TracedFunction(Protocol[P, R_co]):
     """A traced function: called, it returns its result; `wrapped` returns the `Trace`."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Call the function."""
+        ...
 
     def wrapped(self, *args: P.args, **kwargs: P.kwargs) -> Trace[R_co]:
         """Call the function and return a `Trace`: its result, with its span."""
@@ -45,7 +47,9 @@ class TracedFunction(Protocol[P, R_co]):
 class AsyncTracedFunction(Protocol[P, R_co]):
     """A traced coroutine function: `await fn(...)` for its result, `await fn.wrapped(...)` for the `Trace`."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]: ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
+        """Call the function; await what it returns."""
+        ...
 
     def wrapped(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, Trace[R_co]]:
         """Call the function; awaited, returns a `Trace`: its result, with its span."""
@@ -64,14 +68,16 @@ class TraceDecorator(Protocol):
     """What `ops.trace(...)` with options returns."""
 
     @overload
-    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTracedFunction[P, R]: ...
+    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTracedFunction[P, R]: ...  # pyright: ignore[reportOverlappingOverload] - a coroutine function is a function too; the first that fits is meant
     @overload
     def __call__(self, fn: Callable[P, R], /) -> TracedFunction[P, R]: ...
-    def __call__(self, fn: Any, /) -> Any: ...
+    def __call__(self, fn: Any, /) -> Any:
+        """Trace the function."""
+        ...
 
 
 @overload
-def trace(fn: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTracedFunction[P, R]: ...
+def trace(fn: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTracedFunction[P, R]: ...  # pyright: ignore[reportOverlappingOverload] - as above
 @overload
 def trace(fn: Callable[P, R], /) -> TracedFunction[P, R]: ...
 @overload
@@ -142,7 +148,7 @@ def trace(
 
 def _decorate(fn: Any, **options: Any) -> Any:
     if isinstance(fn, classmethod | staticmethod):
-        traced: Any = _decorate(fn.__func__, **options)
+        traced: Any = _decorate(cast("staticmethod[..., Any]", fn).__func__, **options)
         function = traced.function if isinstance(traced, TracedMethod) else traced
         return staticmethod(function) if isinstance(fn, staticmethod) else TracedClassMethod(function)
     if isinstance(fn, type):
@@ -168,7 +174,8 @@ def _decorate(fn: Any, **options: Any) -> Any:
 
 def _has_async_call(fn: Any) -> bool:
     """Tell whether a callable object, or the function in a partial, is called with `await`."""
-    call = fn.func if isinstance(fn, functools.partial) else getattr(type(fn), "__call__", None)  # noqa: B004 - the function is wanted
+    kind = cast("type[Any]", type(fn))
+    call: Any = fn.func if kind is functools.partial else getattr(kind, "__call__", None)  # noqa: B004 - it is wanted
     return inspect.iscoroutinefunction(call)
 
 
@@ -238,7 +245,7 @@ def _generator(fn: Any, site: CallSite) -> Any:
     def wrapped(*args: Any, **kwargs: Any) -> Trace[Any]:
         """Return the generator as a Trace's result; its span starts with the first item."""
         span = prepare_call(site, args, kwargs)
-        iterate = around_generator(fn, CURRENT, lambda _args, _kwargs: Iteration.resume(site, span))
+        iterate = around_generator(fn, CURRENT, functools.partial(Iteration.resume, site, span))
         return Trace(iterate(*args, **kwargs), span)
 
     return wrapped
@@ -249,7 +256,7 @@ def _async_generator(fn: Any, site: CallSite) -> Any:
     def wrapped(*args: Any, **kwargs: Any) -> Trace[Any]:
         """Return the async generator as a Trace's result; its span starts with the first item."""
         span = prepare_call(site, args, kwargs)
-        iterate = around_async_generator(fn, CURRENT, lambda _args, _kwargs: Iteration.resume(site, span))
+        iterate = around_async_generator(fn, CURRENT, functools.partial(Iteration.resume, site, span))
         return Trace(iterate(*args, **kwargs), span)
 
     return wrapped

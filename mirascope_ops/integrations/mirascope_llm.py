@@ -12,7 +12,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
-from mirascope import llm
+from mirascope import llm  # pyright: ignore[reportMissingTypeStubs] - it ships its types without a marker
 
 from mirascope_ops.exceptions import OpsError
 
@@ -26,7 +26,7 @@ class ChatMessageError(OpsError, ValueError):
     """A chat dictionary that says nothing that Mirascope has a message for."""
 
 
-def call(model: Any, **options: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - as `mirascope.llm.call`
+def call(model: Any, **options: Any) -> Callable[[Any], Any]:
     """Make a prompt function a model call, as `mirascope.llm.call`.
 
     Args:
@@ -39,11 +39,15 @@ def call(model: Any, **options: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - 
     Raises:
         ChatMessageError: When called, a chat dictionary that cannot be understood; the message says which.
     """
-    decorator = llm.call(model, **options)
-    return lambda fn: decorator(with_chat_messages(fn))
+    decorator = cast("Callable[[Any], Any]", llm.call(model, **options))
+
+    def decorate(target: Any) -> Any:
+        return decorator(with_chat_messages(target))
+
+    return decorate
 
 
-def prompt(fn: Any = None, /, **options: Any) -> Any:  # noqa: ANN401 - as `mirascope.llm.prompt`
+def prompt(fn: Any = None, /, **options: Any) -> Any:
     """Make a function a prompt, as `mirascope.llm.prompt`; it may return chat dictionaries.
 
     Args:
@@ -55,33 +59,35 @@ def prompt(fn: Any = None, /, **options: Any) -> Any:  # noqa: ANN401 - as `mira
     """
     decorator = cast("Callable[[Any], Any]", llm.prompt(**options))
 
-    def decorate(target: Any) -> Any:  # noqa: ANN401 - a prompt function
+    def decorate(target: Any) -> Any:
         return decorator(with_chat_messages(target))
 
     return decorate if fn is None else decorate(fn)
 
 
-def with_chat_messages(fn: Any) -> Any:  # noqa: ANN401 - a prompt function
+def with_chat_messages(fn: Any) -> Any:
     """Wrap a prompt function so that chat dictionaries among its results become Mirascope's messages."""
     if inspect.iscoroutinefunction(fn):
 
         @functools.wraps(fn)
-        async def async_wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the function
+        async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
             return _converted(await fn(*args, **kwargs))
 
         return async_wrapper
 
     @functools.wraps(fn)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the function
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         return _converted(fn(*args, **kwargs))
 
     return wrapper
 
 
-def _converted(result: Any) -> Any:  # noqa: ANN401 - what a prompt function returned
-    if isinstance(result, list | tuple) and any(isinstance(item, dict) and "role" in item for item in result):  # pyright: ignore[reportUnknownVariableType]
-        return chat_messages(cast("Sequence[Any]", result))
-    return result
+def _converted(result: Any) -> Any:
+    items = cast("Sequence[Any]", result)
+    is_sequence = isinstance(result, list | tuple)
+    if is_sequence and any(isinstance(item, dict) and "role" in item for item in items):  # pyright: ignore[reportUnknownVariableType]
+        return chat_messages(items)
+    return cast("Any", result)
 
 
 def chat_messages(items: Sequence[Mapping[str, Any] | llm.Message]) -> list[llm.Message]:
@@ -108,7 +114,7 @@ def chat_messages(items: Sequence[Mapping[str, Any] | llm.Message]) -> list[llm.
             messages.append(cast("llm.Message", item))
             continue
         try:
-            message = _message(cast("dict[str, Any]", item), tools)
+            message = _message(item, tools)
         except (KeyError, TypeError, AttributeError) as error:
             problem = f"misses {error}" if isinstance(error, KeyError) else str(error)
             text = f"Message {index} is no chat message, it {problem}: {str(item)[:200]}"  # pyright: ignore[reportUnknownArgumentType]
@@ -149,7 +155,7 @@ def _message(item: dict[str, Any], tools: dict[str, str]) -> llm.Message:
     raise TypeError(message)
 
 
-def _parts(content: Any) -> list[Any]:  # noqa: ANN401 - a chat message's content
+def _parts(content: Any) -> list[Any]:
     """Return content as Mirascope's parts."""
     if isinstance(content, str):
         return [content]
@@ -159,7 +165,7 @@ def _parts(content: Any) -> list[Any]:  # noqa: ANN401 - a chat message's conten
     return [_part(part) for part in cast("Sequence[Any]", content)]
 
 
-def _part(part: Any) -> Any:  # noqa: ANN401 - one part of a chat message's content
+def _part(part: Any) -> Any:
     if not isinstance(part, dict):
         return part
     kind = cast("dict[str, Any]", part).get("type")
@@ -172,7 +178,7 @@ def _part(part: Any) -> Any:  # noqa: ANN401 - one part of a chat message's cont
     raise TypeError(message)
 
 
-def _text(content: Any) -> str:  # noqa: ANN401 - a chat message's content
+def _text(content: Any) -> str:
     if content is None:
         return ""
     return "".join(part if isinstance(part, str) else str(part) for part in _parts(content))

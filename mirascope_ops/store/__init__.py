@@ -25,8 +25,8 @@ def stats() -> StoreStats:
         >>> stats().recording
         True
     """
-    from mirascope_ops.store import recorder  # noqa: PLC0415 - importing the package opens nothing
-    from mirascope_ops.store.protocol import StoreStats  # noqa: PLC0415
+    from mirascope_ops.store import recorder
+    from mirascope_ops.store.protocol import StoreStats
 
     active = recorder.active()
     active.flush()
@@ -35,7 +35,7 @@ def stats() -> StoreStats:
 
 def flush() -> None:
     """Write all that was recorded so far; look-ups do it by themselves."""
-    from mirascope_ops.store import recorder  # noqa: PLC0415 - importing the package opens nothing
+    from mirascope_ops.store import recorder
 
     recorder.active().flush()
 
@@ -52,7 +52,7 @@ def delete(session: str) -> int:
     Raises:
         StoreError: The store cannot be written.
     """
-    from mirascope_ops.store import recorder  # noqa: PLC0415 - importing the package opens nothing
+    from mirascope_ops.store import recorder
 
     active = recorder.active()
     active.flush()
@@ -65,7 +65,7 @@ def vacuum() -> None:
     Raises:
         StoreError: The store cannot be written.
     """
-    from mirascope_ops.store import recorder  # noqa: PLC0415 - importing the package opens nothing
+    from mirascope_ops.store import recorder
 
     compact = getattr(recorder.active().store, "vacuum", None)
     if compact is not None:

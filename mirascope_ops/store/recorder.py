@@ -22,7 +22,7 @@ from mirascope_ops.store.ended import run_record, span_record
 from mirascope_ops.store.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
     from mirascope_ops.core.session import SessionContext
@@ -203,7 +203,7 @@ def reopen(setting: str | Path | None) -> None:
         ConfigurationError: The setting is no place.
         StoreError: The place cannot be used; the store stays as it was.
     """
-    global _recorder, _setting  # noqa: PLW0603 - one recorder a process
+    global _recorder, _setting
     with _opening:
         new = _open(setting)
         old, _recorder, _setting = _recorder, new, setting
@@ -213,7 +213,7 @@ def reopen(setting: str | Path | None) -> None:
 
 
 @contextmanager
-def replaced(recorder: Recorder) -> Iterator[Recorder]:
+def replaced(recorder: Recorder) -> Generator[Recorder]:
     """Record elsewhere inside this block; what was in use is in use again afterwards.
 
     Args:
@@ -234,7 +234,7 @@ def replaced(recorder: Recorder) -> Iterator[Recorder]:
 
 def close() -> None:
     """Flush and close the store; the next span opens it again."""
-    global _recorder  # noqa: PLW0603 - one recorder a process
+    global _recorder
     with _opening:
         old, _recorder = _recorder, None
         backend.set_sink(None)
@@ -247,7 +247,7 @@ def _open(setting: str | Path | None) -> Recorder:
     if place.note:
         guard.warn_once("place", f"mirascope_ops: {place.note}")
     if place.kind == "file" and place.path is not None:
-        from mirascope_ops.store.sqlite import SqliteStore  # noqa: PLC0415 - sqlite3 is loaded when a file is used
+        from mirascope_ops.store.sqlite import SqliteStore
 
         return Recorder(SqliteStore(place.path), threaded=True)
     return Recorder(MemoryStore(), recording=place.kind == "memory")
