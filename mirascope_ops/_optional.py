@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 
-def require(name: str, *, extra: str) -> Any:  # noqa: ANN401 - a module, whose attributes the caller knows
+def require(name: str, *, extra: str) -> Any:
     """Import an optional package, or say how to install it.
 
     Args:
