@@ -13,7 +13,6 @@ Private names used, each with a fallback: `opentelemetry.trace._TRACER_PROVIDER`
 from __future__ import annotations
 
 import os
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace as otel_trace
@@ -23,6 +22,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from mirascope_ops.core import guard
+from mirascope_ops.core.version import VERSION
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -103,15 +103,8 @@ class _NoProcessors:
         pass
 
 
-def _version() -> str | None:
-    try:
-        return version("mirascope_ops")
-    except PackageNotFoundError:  # run from a source tree that is not installed
-        return None
-
-
 _NO_PROCESSORS: Final = _NoProcessors()
-_SCOPE: Final = InstrumentationScope(SCOPE_NAME, _version())
+_SCOPE: Final = InstrumentationScope(SCOPE_NAME, VERSION)
 
 
 def _disabled_by_environment() -> bool:

@@ -8,7 +8,7 @@ limits, processors, id generator, resource) holds for it; see `pipeline`.
 
 from __future__ import annotations
 
-import asyncio
+import sys
 import traceback
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self, cast
@@ -413,7 +413,9 @@ class Span(otel_trace.Span, ReadableSpan):
         try:
             if isinstance(error, GeneratorExit) or (isinstance(error, SystemExit) and error.code in (None, 0)):
                 return
-            if isinstance(error, Exception | KeyboardInterrupt | SystemExit | asyncio.CancelledError):
+            asyncio = sys.modules.get("asyncio")  # a task can be cancelled only where it is imported already
+            cancelled = asyncio is not None and isinstance(error, asyncio.CancelledError)
+            if cancelled or isinstance(error, Exception | KeyboardInterrupt | SystemExit):
                 self.record_exception(error, escaped=True)
                 last = self._event_list[-1][2] if self._event_list else _NO_ATTRIBUTES
                 self.set_status(StatusCode.ERROR, f"{type(error).__name__}: {last.get(keys.EXCEPTION_MESSAGE, '')}")
