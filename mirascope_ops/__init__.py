@@ -155,6 +155,9 @@ class _LazyBackend:
     def reopen(self, setting: Any) -> None:
         self._recorder.reopen(setting)
 
+    def flush(self) -> None:
+        self._recorder.active().flush()
+
     def record_run(self, context: SessionContext) -> None:
         self._recorder.active().record_run(context)
 

@@ -181,7 +181,7 @@ def get_trace(trace_id: str) -> StoredTrace:
 
 
 def last_trace() -> StoredTrace:
-    """Return the trace that started last.
+    """Return the trace of the span that started last.
 
     Raises:
         NotFoundError: Nothing has been traced.

@@ -28,6 +28,10 @@ class Backend(Protocol):
         """Use another store from now on; what was recorded before is flushed to the old one."""
         ...
 
+    def flush(self) -> None:
+        """Write all that was recorded so far."""
+        ...
+
     def record_run(self, context: SessionContext) -> None:
         """Take note that a session was entered, changed or left."""
         ...

@@ -80,7 +80,9 @@ class Pipeline:
         self.pinned = pinned
         sdk = _sdk_provider(provider)
         self.multi: Any = getattr(sdk, "_active_span_processor", None) or _NO_PROCESSORS
-        self.processors: tuple[Any, ...] = getattr(self.multi, "_span_processors", ())
+        if not hasattr(self.multi, "_span_processors"):
+            self.multi = _Opaque(self.multi)
+        self.processors: tuple[Any, ...] = self.multi._span_processors  # noqa: SLF001
         self.exporting = any(not _is_ours(processor) for processor in self.processors)
         sampler = getattr(sdk, "sampler", None)
         self.sampler = None if sampler is None or sampler is otel_sampling.DEFAULT_ON else sampler
@@ -105,6 +107,15 @@ class _NoProcessors:
 
 _NO_PROCESSORS: Final = _NoProcessors()
 _SCOPE: Final = InstrumentationScope(SCOPE_NAME, VERSION)
+
+
+class _Opaque:
+    """A provider's processors that we cannot look into: taken as one."""
+
+    def __init__(self, multi: Any) -> None:
+        self.on_start = multi.on_start
+        self.on_end = multi.on_end
+        self._span_processors: tuple[Any, ...] = (multi,)
 
 
 def _disabled_by_environment() -> bool:

@@ -95,6 +95,11 @@ class SessionProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Write what is waiting to the store."""
         del timeout_millis
+        try:
+            backend.get().flush()
+        except Exception as error:  # noqa: BLE001 - never the user's exception
+            guard.report("flushing the store", error)
+            return False
         return True
 
     def _origin(self, span: ReadableSpan) -> Origin:

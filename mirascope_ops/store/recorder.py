@@ -12,7 +12,7 @@ import os
 import threading
 from collections import deque
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from mirascope_ops.core import backend, guard
 from mirascope_ops.core.span import forget_open_spans, open_spans
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 _FLUSH_SECONDS: Final = 0.1
 _PURGE_SECONDS: Final = 3600.0
 _MAX_PENDING: Final = 100_000
+_MAX_RUNS: Final = 10_000
 _BATCH: Final = 2_000
+_T = TypeVar("_T")
 
 
 class Recorder:
@@ -53,7 +55,7 @@ class Recorder:
         self.recording = recording
         self.dropped = 0
         self._pending: deque[EndedSpan] = deque(maxlen=None if threaded else _MAX_PENDING)
-        self._runs: dict[str, SessionContext] = {}
+        self._runs: deque[SessionContext] = deque()
         self._annotations: list[AnnotationRecord] = []
         self._lock = threading.RLock()
         self._stop = threading.Event()
@@ -69,7 +71,9 @@ class Recorder:
     def record_run(self, context: SessionContext) -> None:
         """Take note of a session that was entered, changed or left."""
         if self.recording:
-            self._runs[context.run_id] = context
+            self._runs.append(context)
+            if len(self._runs) > _MAX_RUNS:  # nobody reads, and no thread writes
+                self.flush(with_open=False)
 
     def annotate(self, annotation: AnnotationRecord) -> None:
         """Keep a judgement on a span; it is in the store when this returns."""
@@ -129,29 +133,29 @@ class Recorder:
 
     def _flush_batch(self) -> bool:
         """Write one batch; returns whether there may be more."""
-        rows: list[EndedSpan] = []
-        pending = self._pending
-        while pending and len(rows) < _BATCH:
-            try:
-                rows.append(pending.popleft())
-            except IndexError:  # a bounded deque that another thread fills and we empty
-                break
-        runs, self._runs = self._runs, {}
+        rows, runs = _taken(self._pending, _BATCH), _taken(self._runs, _MAX_RUNS + 1)
         annotations, self._annotations = self._annotations, []
         if not (rows or runs or annotations):
             return False
+        # A run is noted when it is entered and when it is left: the last note says most.
+        latest = {run.run_id: run for run in runs}
+        kept = False
         try:
             self.store.write(
-                [span_record(row) for row in rows], [run_record(run) for run in runs.values()], annotations
+                [span_record(row) for row in rows], [run_record(run) for run in latest.values()], annotations
             )
+            kept = True
         except StoreError as error:
-            pending.extendleft(reversed(rows))
-            self._runs = {**runs, **self._runs}
-            self._annotations = annotations + self._annotations
             guard.warn_once("write", f"mirascope_ops cannot write its store; spans wait in memory: {error}")
             return False
         except Exception as error:  # noqa: BLE001 - one record that cannot be kept must not block all that follow
+            kept = True
             guard.report("writing spans to the store", error)
+        finally:
+            if not kept:  # the store failed, or the user interrupted: nothing is lost
+                self._pending.extendleft(reversed(rows))
+                self._runs.extendleft(reversed(runs))
+                self._annotations = annotations + self._annotations
         return len(rows) == _BATCH
 
     def _flush_open(self) -> None:
@@ -161,6 +165,11 @@ class Recorder:
                 self.store.write([span_record(row) for row in rows])
             except Exception as error:  # noqa: BLE001 - what is open will be written when it ends
                 guard.report("writing open spans to the store", error)
+
+
+def _taken(waiting: deque[_T], most: int) -> list[_T]:
+    """Take what waits, oldest first; others may append meanwhile."""
+    return [waiting.popleft() for _ in range(min(most, len(waiting)))]
 
 
 def _drop(ended: EndedSpan) -> None:
