@@ -78,7 +78,7 @@ def timeline_figure(spans: Sequence[SpanRow], *, limit: int = 2000) -> Figure:
     lanes = max((bar.lane for bar in bars), default=0) + 1
     figure = go.Figure()
     for name, group in _groups(bars):
-        figure.add_trace(_trace(go, name, group, begin, unit, max(1, end - begin), lanes))
+        figure.add_trace(_trace(go, name, group, begin=begin, unit=unit, total=max(1, end - begin), lanes=lanes))
     figure.update_layout(**_layout(bars, missing, begin, unit_name, lanes))
     return figure
 
@@ -149,7 +149,7 @@ def _groups(bars: Sequence[Bar]) -> list[tuple[str, list[Bar]]]:
     return [(name, group) for name, group in groups.items() if group]
 
 
-def _trace(go: Any, name: str, group: Sequence[Bar], begin: int, unit: int, total: int, lanes: int) -> Any:
+def _trace(go: Any, name: str, group: Sequence[Bar], *, begin: int, unit: int, total: int, lanes: int) -> Any:
     failed = name == "error"
     pattern = {"shape": "/", "fgcolor": "rgba(255,255,255,.5)", "size": 6} if failed else None
     return go.Bar(

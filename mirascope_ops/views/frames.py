@@ -22,7 +22,8 @@ _FRAME = re.compile(r'\s*(?:File "(?P<file>[^"\n]*)", line (?P<line>\d+)(?:, in 
 _CELL_FRAME = re.compile(r"\s*Cell In\s?\[(?P<count>\d+)\], line (?P<line>\d+)(?:, in (?P<function>[^(\n]*).*)?\s*$")
 _IPYTHON_FRAME = re.compile(r"\s*File (?P<file>[^\"\n]+?):(?P<line>\d+)(?:, in (?P<function>[^(\n]*).*)?\s*$")
 _IPYTHON_CODE = re.compile(r"^(?:-+>\s*\d+|\s+\d+)\s")
-_GROUP = re.compile(r"^\s*(?:[|+][-\s]*)+(?:\d+ -+)?\s?")
+# Exception groups: rulers such as `+-+------ 1 ------`, and the bar before every line with one space.
+_GROUP = re.compile(r"^\s*[+-]+(?: (?:\d+|\.{3}) )?-{4,}\s*$|^\s*[|+] ?")
 _MARKS = re.compile(r"^\s*[\^~]+[\^~\s]*$")
 _REPEATED = re.compile(r"\s*\[Previous line repeated (\d+) more times?\]")
 _CELL_FILE = re.compile(r"ipykernel_\d+[/\\]\d+\.py$|^<ipython-input-(\d+)-|^<stdin>$|^<string>$|^<ipython")

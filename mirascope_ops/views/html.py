@@ -6,8 +6,9 @@ where a host strips styles.
 
 from __future__ import annotations
 
-from mirascope_ops.views.html_lists import sessions_html, spans_html
+from mirascope_ops.views.html_lists import spans_html
 from mirascope_ops.views.html_session import session_html
+from mirascope_ops.views.html_session_list import sessions_html
 from mirascope_ops.views.html_trace import span_html, trace_html
 
 __all__ = ["session_html", "sessions_html", "span_html", "spans_html", "trace_html"]

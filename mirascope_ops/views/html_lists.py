@@ -1,4 +1,4 @@
-"""Lists as tables: sessions, traces, and spans without their traces."""
+"""Traces, and spans without their traces, as tables."""
 
 from __future__ import annotations
 
@@ -9,120 +9,22 @@ from mirascope_ops.analysis.tree import forest
 from mirascope_ops.analysis.turns import turns
 from mirascope_ops.views.budget import Limits, fit
 from mirascope_ops.views.escape import html_text, one_line
-from mirascope_ops.views.format import axis_step, count, date, duration, mark, moment, plural, short_id, token_flow, usd
+from mirascope_ops.views.format import axis_step, count, duration, mark, plural, short_id, token_flow, usd
 from mirascope_ops.views.hints import hint
 from mirascope_ops.views.html_parts import article, code, icon, name_html, status_html
+from mirascope_ops.views.html_table import foot_html, head_html, row_html, table_html
 from mirascope_ops.views.html_trace import empty_html, trace_html
 from mirascope_ops.views.outline import Outline, error_line, outline
-from mirascope_ops.views.sparks import spark
 from mirascope_ops.views.styles import kind_class
-from mirascope_ops.views.trace_list import Order, as_traces, by_trace, order_word, percentile, sum_known
-from mirascope_ops.views.words import NO_SESSIONS, NO_SPANS, session_word, trace_status
+from mirascope_ops.views.trace_list import Order, as_traces, by_trace, order_word, percentile
+from mirascope_ops.views.words import NO_SPANS, trace_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mirascope_ops.analysis.rows import Node, SessionCard, SpanRow, Totals
+    from mirascope_ops.analysis.rows import Node, SpanRow, Totals
 
 _INPUT_LIMIT = 120
-
-
-def _table(columns: Sequence[tuple[str, str]], rows: Sequence[str]) -> str:
-    heads = "".join(f'<th scope="col"{_class(name)}>{title}</th>' for title, name in columns)
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-
-
-def _class(name: str) -> str:
-    return f' class="{name}"' if name else ""
-
-
-def _row(columns: Sequence[tuple[str, str]], cells: Sequence[str], names: Sequence[str] = ()) -> str:
-    """A row; a cell has its column's class and what `names` adds."""
-    extra = [*names, *([""] * (len(cells) - len(names)))]
-    shown = ""
-    for (_, name), cell, added in zip(columns, cells, extra, strict=True):
-        own = f"{name} {added}".strip()
-        auto = ' dir="auto"' if "gr" in own.split() else ""
-        shown += f"<td{_class(own)}{auto}>{cell}</td>"
-    return f"<tr>{shown}</tr>"
-
-
-def _head(title: str, about: str, right: str) -> str:
-    aside = f'<span class="me">{right}</span>' if right else ""
-    return f'<div class="tp"><h4>{title}</h4> <span class="q">{about}</span> {aside}</div>'
-
-
-def _foot(left: str, right: str) -> str:
-    return f'<p class="kb"><span>{left}</span> <span>{right}</span></p>'
-
-
-# --- sessions ---------------------------------------------------------------------------------------------
-
-_SESSION_COLUMNS = (
-    ("Session", "id"),
-    ("Status", ""),
-    ("Last message", "gr q"),
-    ("Latency by turn", "h6"),
-    ("Turns", "nu"),
-    ("Tokens", "nu h6"),
-    ("Cost", "nu h6"),
-    ("Time", "nu"),
-    ("Last seen, UTC", "nu q h6"),
-)
-
-
-def sessions_html(cards: Sequence[SessionCard], total: int) -> str:
-    """Sessions as a table.
-
-    Args:
-        cards: The sessions, newest first.
-        total: How many there are in the store that fit the question.
-
-    Returns:
-        One `<article>` with its style sheet, at most 100 KB.
-    """
-    if not cards:
-        return empty_html("Sessions", NO_SESSIONS)
-    return fit(lambda limits: _sessions(cards, total, limits))
-
-
-def _sessions(cards: Sequence[SessionCard], total: int, limits: Limits) -> str:
-    shown = cards[: limits.items]
-    some = count(len(shown)) + (f" of {count(total)}" if total > len(shown) else "")
-    head = _head("Sessions", f"{some}, newest first", "")
-    missing = max(total, len(cards)) - len(shown)
-    left = f"{count(missing)} more: {code(f'ops.sessions(limit={max(total, len(cards))})')}" if missing else "All shown"
-    foot = _foot(left, f"{code('ops.get_session(id)')} · {code('.to_pandas()')}")
-    same_year = len({at.year if (at := moment(card.last_seen)) else 0 for card in shown}) == 1
-    body = head + _table(_SESSION_COLUMNS, [_session_row(card, same_year=same_year) for card in shown]) + foot
-    return article(body, f"Sessions, {some}", ("list",))
-
-
-def _session_row(card: SessionCard, *, same_year: bool) -> str:
-    own = [turn.totals for turn in card.turns]
-    failed = sum(1 for turn in card.turns if turn.error)
-    recovered = sum(1 for turn in card.turns if turn.recovered)
-    status = status_html(card.status, plural(failed, "error") if failed else session_word(card, 0) or None)
-    status += f' <span class="st wa h6">! {recovered} recovered</span>' if recovered else ""
-    last = next((turn.user or turn.name for turn in reversed(card.turns)), "")
-    busy = sum(one.duration or 0 for one in own)
-    cost = sum_known([one.cost for one in own])
-    seen = date(card.last_seen, seconds=False, year=not same_year)
-    cells = [
-        f'<span dir="auto">{name_html(card.session_id, 60)}</span>',
-        status,
-        html_text(one_line(last, _INPUT_LIMIT)) if card.turns else "no spans yet",
-        spark([one.duration for one in own], [turn.error is not None for turn in card.turns]),
-        count(len(card.turns)) if card.turns else "",
-        token_flow(sum_known([one.input_tokens for one in own]), sum_known([one.output_tokens for one in own])),
-        html_text(usd(cost)) if cost is not None else "",
-        duration(busy) if busy else "",
-        f'<span title="{date(card.last_seen)}">{seen}</span>',
-    ]
-    return _row(_SESSION_COLUMNS, cells)
-
-
-# --- traces and spans -------------------------------------------------------------------------------------
 
 
 def spans_html(spans: Sequence[SpanRow], *, by: Literal["trace", "span"] | None = None) -> str:
@@ -166,7 +68,7 @@ def _columns(first: str, last: str, scale: str) -> tuple[tuple[str, str], ...]:
         (first, "nm"),
         ("Status", ""),
         ("Input", "gr"),
-        (scale, "h6"),
+        (scale, "h7"),
         ("Duration", "nu"),
         ("Tokens", "nu h6"),
         ("Cost", "nu h6"),
@@ -189,13 +91,13 @@ def _traces(traces: Sequence[_Trace], order: Order, limits: Limits) -> str:
     columns = _columns("Trace", "Id", scale)
     some = count(len(shown)) + (f" of {count(len(traces))}" if len(traces) > len(shown) else "")
     failed = sum(1 for one in traces if one.status == "error")
-    head = _head("Traces", f"{some}{order}", _summary(lengths, failed))
+    head = head_html("Traces", f"{some}{order}", _summary(lengths, failed))
     missing = len(traces) - len(shown)
     left = f"{count(missing)} more: {code('.to_pandas()')}" if missing else "All shown"
-    foot = _foot(left, f"{code('ops.get_trace(id)')} · {code('.figure()')} {code('.to_pandas()')}")
+    foot = foot_html(left, f"{code('ops.get_trace(id)')} · {code('.figure()')} {code('.to_pandas()')}")
     rows = [_trace_row(columns, one, end) for one in shown]
     kinds = {one.root.kind for one in shown}
-    return article(head + _table(columns, rows) + foot, f"Traces, {some}", ("list",), kinds)
+    return article(head + table_html(columns, rows) + foot, f"Traces, {some}", ("list",), kinds)
 
 
 def _summary(lengths: Sequence[int], failed: int) -> str:
@@ -257,7 +159,7 @@ def _cells(
         spans,
         f'<span title="{html_text(identifier[:64])}">{html_text(short_id(identifier))}</span>',
     ]
-    return _row(columns, cells, ("", "", "e" if failed else "q"))
+    return row_html(columns, cells, ("", "", "e" if failed else "q"))
 
 
 def _spans(spans: Sequence[SpanRow], limits: Limits) -> str:
@@ -268,10 +170,10 @@ def _spans(spans: Sequence[SpanRow], limits: Limits) -> str:
     columns = tuple(("In", name) if title == "Spans" else (title, name) for title, name in columns)
     some = count(len(shown)) + (f" of {count(len(spans))}" if len(spans) > len(shown) else "")
     failed = sum(1 for span in spans if span.status == "error")
-    head = _head("Spans", f"{some}{order_word([span.start for span in spans])}", _summary(lengths, failed))
+    head = head_html("Spans", f"{some}{order_word([span.start for span in spans])}", _summary(lengths, failed))
     missing = len(spans) - len(shown)
     left = f"{plural(missing, 'more span')}: {code('.to_pandas()')}" if missing else "All shown"
-    foot = _foot(left, f"{code('.filter(...)')} {code('.summary()')} {code('.to_pandas()')}")
+    foot = foot_html(left, f"{code('.filter(...)')} {code('.summary()')} {code('.to_pandas()')}")
     rows: list[str] = []
     for span in shown:
         view = outline(forest([span]))
@@ -291,4 +193,4 @@ def _spans(spans: Sequence[SpanRow], limits: Limits) -> str:
             )
         )
     kinds = {span.kind for span in shown}
-    return article(head + _table(columns, rows) + foot, f"Spans, {some}", ("list",), kinds)
+    return article(head + table_html(columns, rows) + foot, f"Spans, {some}", ("list",), kinds)

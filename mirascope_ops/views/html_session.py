@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mirascope_ops.views.budget import Limits, fit
 from mirascope_ops.views.escape import html_text, one_line
-from mirascope_ops.views.format import count, date, duration, plural, token_flow, usd
+from mirascope_ops.views.format import count, date, duration, plural, short_id, token_flow, usd
 from mirascope_ops.views.html_parts import (
     COMMA,
     article,
@@ -193,7 +193,9 @@ def _turn(line: TurnLine, inside: Outline, view: SessionOutline, limits: Limits)
     tree, shown = tree_html(inside, limits, label=f"Spans of turn {line.number}", open_last=False)
     missing = len(inside.lines) - shown
     more = (
-        f'<p class="me">{plural(missing, "more span")}: {code(call("get_trace", turn.trace_id))}</p>' if missing else ""
+        f'<p class="me">{plural(missing, "more span")}: {code(call("get_trace", short_id(turn.trace_id)))}</p>'
+        if missing
+        else ""
     )
     return (
         f'<li value="{line.number}"><details><summary><span class="w"><span class="no{small}"></span>'

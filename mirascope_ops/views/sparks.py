@@ -97,11 +97,11 @@ def _figure(caption: str, figures: str, bars: str, titles: Sequence[str], shown:
 def _labels(shown: Sequence[TurnLine]) -> str:
     words: list[str] = []
     for line in shown:
-        word = f"{one_line(line.session_id, 16)}: {line.number}" if line.is_first_of_child else str(line.number)
+        word = f"{one_line(line.session_id, 10)}: {line.number}" if line.is_first_of_child else str(line.number)
         words.append(word + (" ✕" if line.turn.error else ""))
     if len(words) > _MOST_LABELS:
         words = [words[0], words[-1]]
-        ends = (' style="text-align:left"', ' style="text-align:right"')
+        ends = (' style="justify-content:start"', ' style="justify-content:end"')
     else:
         ends = ("",) * len(words)
     spans = "".join(f'<span{end} data-t="{html_text(word)}"></span>' for end, word in zip(ends, words, strict=True))

@@ -56,7 +56,7 @@ def session_word(card: SessionCard, failed: int) -> str:
         return ""
     if failed:
         return plural(failed, "failed turn")
-    return "error in a child session" if card.children else ""
+    return "error in a child" if card.children else ""
 
 
 def short_error(message: str) -> str:
