@@ -1,0 +1,238 @@
+"""Records to rows of a table and back.
+
+What goes in comes back equal, as far as JSON and 64-bit columns can say it; the rest comes back as its
+nearest kin, never as an exception: tuples as lists, bytes as text, ints beyond 64 bits as decimal text (as
+OTLP's JSON writes ints), a lone surrogate as U+FFFD, an object as its `str()`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from operator import itemgetter
+from typing import Any, cast
+
+import orjson
+
+from mirascope_ops.store.records import AnnotationRecord, EventRecord, LinkRecord, RunRecord, SpanRecord
+
+SPAN_COLUMNS = (
+    "trace_id", "span_id", "parent_id", "name", "span_kind", "start", "end", "status", "status_message",
+    "session_id", "run_id", "session_attributes", "cell_id", "execution_count", "notebook", "sampled", "service",
+    "scope", "resource", "attributes", "events", "links",
+)  # fmt: skip
+RUN_COLUMNS = RunRecord._fields
+ANNOTATION_COLUMNS = AnnotationRecord._fields
+
+_MAX_INT, _MIN_INT = 2**63 - 1, -(2**63)
+_MAX_UNSIGNED = 2**64 - 1  # what orjson writes and reads as an int
+_MAX_DEPTH = 60
+_MAX_DECIMAL_BITS = 4096  # Python refuses to write very long ints in decimal, and takes quadratic time
+
+Row = tuple[Any, ...]
+
+_REQUIRED = {
+    SPAN_COLUMNS.index(column): instead
+    for column, instead in {
+        "trace_id": "", "span_id": "", "name": "", "span_kind": "internal", "start": 0, "status": "unset",
+        "status_message": "", "scope": "",
+    }.items()
+}  # fmt: skip
+_required = itemgetter(*_REQUIRED)
+
+
+def encode(value: Any) -> str:
+    """Write any value as JSON text; floats that JSON lacks as NaN, Infinity, -Infinity.
+
+    Example:
+        >>> encode({"n": 10**30})
+        '{"n":"1000000000000000000000000000000"}'
+    """
+    try:
+        data = orjson.dumps(value, default=_container)
+    except TypeError:  # a surrogate, a large int, a key that is no text, an object, a cycle
+        return json.dumps(_plain(value, 0), separators=(",", ":"), ensure_ascii=False)
+    # orjson writes NaN and the infinities as null: only where there is one is it worth looking.
+    if b"null" in data and _has_special_float(value, 0):
+        return json.dumps(_plain(value, 0), separators=(",", ":"), ensure_ascii=False)
+    return data.decode()
+
+
+def decode(text: str) -> Any:
+    """Read what `encode` wrote."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)  # NaN and the infinities
+
+
+def text(value: str) -> str:
+    """Replace lone surrogates, which no file can hold."""
+    return value.encode("utf-8", "replace").decode("utf-8") if not _is_encodable(value) else value
+
+
+def span_row(span: SpanRecord, resource: int | None) -> Row:
+    """Give a span's values in the order of `SPAN_COLUMNS`.
+
+    Args:
+        span: The span.
+        resource: What stands for its resource in the row.
+    """
+    return (
+        *span[:15],
+        1 if span.sampled else 0,
+        span.service,
+        span.scope,
+        resource,
+        encode(span.attributes) if span.attributes else None,
+        encode(span.events) if span.events else None,
+        encode(span.links) if span.links else None,
+    )
+
+
+def span_of(row: Row, resource: Mapping[str, Any]) -> SpanRecord:
+    """Make a span of a row as `span_row` gives it, but with its resource read already."""
+    attributes, events, links = row[19], row[20], row[21]
+    return SpanRecord._make(
+        (
+            *row[:15],
+            row[15] == 1,
+            row[16],
+            row[17],
+            resource,
+            decode(attributes) if attributes else {},
+            [EventRecord(name, int(time), inner) for name, time, inner in decode(events)] if events else [],
+            [LinkRecord._make(link) for link in decode(links)] if links else [],
+        )
+    )
+
+
+def run_row(run: RunRecord) -> Row:
+    """Give a run's values in the order of `RUN_COLUMNS`."""
+    return (*run[:4], encode(run.attributes), *run[5:])
+
+
+def run_of(row: Row) -> RunRecord:
+    """Make a run of a row as `run_row` gives it."""
+    return RunRecord._make((*row[:4], decode(row[4]), *row[5:]))
+
+
+def annotation_row(annotation: AnnotationRecord) -> Row:
+    """Give an annotation's values in the order of `ANNOTATION_COLUMNS`."""
+    return (*annotation[:5], encode(list(annotation.tags)), encode(annotation.metadata))
+
+
+def annotation_of(row: Row) -> AnnotationRecord:
+    """Make an annotation of a row as `annotation_row` gives it."""
+    return AnnotationRecord._make((*row[:5], decode(row[5]), decode(row[6])))
+
+
+def clean_row(row: Row) -> Row:
+    """Make a row that a table takes: no lone surrogates, no ints beyond 64 bits, nothing but text and numbers."""
+    return tuple([clean(value) for value in row])
+
+
+def is_clean_span_row(row: Row) -> bool:
+    """Tell, faster than cleaning it, that a span's row is surely one that the table takes."""
+    for value in row:
+        if type(value) is str:
+            if not value.isascii():
+                return False
+        elif value is not None and not (isinstance(value, int) and _MIN_INT <= value <= _MAX_INT):
+            return False
+    return None not in _required(row)
+
+
+def clean_span_row(row: Row) -> Row:
+    """Make a span's row that the table takes, with something in the columns that must have a value."""
+    cleaned = list(clean_row(row))
+    for index, instead in _REQUIRED.items():
+        if cleaned[index] is None:
+            cleaned[index] = instead
+    return tuple(cleaned)
+
+
+def clean(value: Any) -> Any:
+    """Make one column's value that a table takes; what it takes already comes back as it is."""
+    if value is None:
+        return None
+    if isinstance(value, int):
+        return min(max(int(value), _MIN_INT), _MAX_INT)
+    return text(value if type(value) is str else _safe_str(value))  # a subclass of str is refused by SQLite
+
+
+def _is_encodable(value: str) -> bool:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _container(value: Any) -> Any:
+    """Convert what orjson does not know but the SDK uses: read-only mappings and named tuples."""
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[Any, Any]", value))
+    if isinstance(value, tuple):
+        return list(cast("tuple[Any, ...]", value))
+    raise TypeError
+
+
+def _has_special_float(value: Any, depth: int) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if depth > _MAX_DEPTH:
+        return False
+    if isinstance(value, Mapping):
+        return any(_has_special_float(each, depth + 1) for each in cast("Mapping[Any, Any]", value).values())
+    if isinstance(value, (list, tuple)):
+        return any(_has_special_float(each, depth + 1) for each in cast("Sequence[Any]", value))
+    return False
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """Make a value of nothing but dict, list, str, bool, int, float and None."""
+    plain: Any
+    if value is None or isinstance(value, bool):
+        plain = value
+    elif isinstance(value, str):
+        plain = text(str(value))
+    elif isinstance(value, int):
+        plain = _plain_int(int(value))
+    elif isinstance(value, float):
+        plain = float(value)
+    elif isinstance(value, (bytes, bytearray)):
+        plain = value.decode("utf-8", "backslashreplace")
+    elif depth > _MAX_DEPTH:
+        plain = "..."
+    elif isinstance(value, Mapping):
+        items = cast("Mapping[Any, Any]", value).items()
+        plain = {
+            key if isinstance(key, str) and _is_encodable(key) else _key(key): _plain(each, depth + 1)
+            for key, each in items
+        }
+    elif isinstance(value, (Sequence, AbstractSet)):
+        plain = [_plain(each, depth + 1) for each in cast("Sequence[Any]", value)]
+    else:
+        plain = text(_safe_str(value))
+    return plain
+
+
+def _plain_int(value: int) -> int | str:
+    if _MIN_INT <= value <= _MAX_UNSIGNED:
+        return value
+    return str(value) if value.bit_length() <= _MAX_DECIMAL_BITS else hex(value)
+
+
+def _key(key: Any) -> str:
+    plain = _plain(key, _MAX_DEPTH + 1)
+    return plain if isinstance(plain, str) else _safe_str(plain)
+
+
+def _safe_str(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - a user's class may do anything in __str__
+        return f"<{type(value).__name__} that cannot be written as text>"

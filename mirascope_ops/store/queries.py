@@ -1,0 +1,119 @@
+"""Queries as SQL: conditions with their parameters, never a value inside the text."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, Final
+
+from mirascope_ops.store.codec import SPAN_COLUMNS, clean
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Sequence
+
+    from mirascope_ops.store.records import SpanQuery
+
+# Lists longer than this go through a temporary table: SQLite bounds the number of parameters.
+_MAX_LISTED = 500
+
+SPAN_SELECTION: Final = ", ".join(f's."{column}"' for column in SPAN_COLUMNS)
+
+
+class Condition:
+    """A WHERE clause that grows, for one connection inside one transaction.
+
+    Args:
+        connection: Where long lists of values are put, in temporary tables that end with the transaction.
+    """
+
+    _numbers = itertools.count()  # names of temporary tables differ between the conditions of one transaction
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._parts: list[str] = []
+        self.parameters: list[Any] = []
+
+    def add(self, sql: str, *values: Any) -> None:
+        """Demand a condition with `?` for each of the values."""
+        self._parts.append(sql)
+        self.parameters.extend(clean(value) for value in values)
+
+    def add_any(self, alternatives: Sequence[tuple[str, Sequence[Any]]]) -> None:
+        """Demand that in one of the alternatives the column has one of the values."""
+        parts: list[str] = []
+        for column, values in alternatives:
+            part, parameters = self._membership(column, values)
+            parts.append(part)
+            self.parameters.extend(parameters)
+        self._parts.append("(" + " OR ".join(parts) + ")")
+
+    def add_in(self, column: str, values: Sequence[Any] | None) -> None:
+        """Demand that a column has one of the values; None demands nothing, no values can never be met."""
+        if values is not None:
+            self.add_any([(column, values)])
+
+    def __str__(self) -> str:
+        return " AND ".join(self._parts) or "1"
+
+    def _membership(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+        wanted = [clean(value) for value in dict.fromkeys(values)]
+        if len(wanted) <= _MAX_LISTED:
+            return f"{column} IN ({', '.join('?' * len(wanted))})", wanted
+        table = f"wanted_{next(self._numbers)}"
+        self._connection.execute(f"CREATE TEMP TABLE {table} (value TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?)", ((value,) for value in wanted))  # noqa: S608 - our own name
+        return f"{column} IN (SELECT value FROM {table})", []  # noqa: S608 - our own name
+
+
+def spans_statement(
+    connection: sqlite3.Connection, query: SpanQuery, dead: Collection[int]
+) -> tuple[str, Sequence[Any]]:
+    """Write a query for spans as SQL.
+
+    Args:
+        connection: The connection that will run it, in its present transaction.
+        query: What to look for.
+        dead: The processes (`processes.id`) that are gone: their open spans are interrupted.
+
+    Returns:
+        A SELECT of `SPAN_SELECTION` and the process, ordered, and its parameters.
+    """
+    condition = _condition(connection, query, dead)
+    where = str(condition)
+    if query.whole_traces:
+        where = f"trace_id IN (SELECT trace_id FROM spans WHERE {where})"  # noqa: S608 - values are parameters
+    parameters = condition.parameters
+    if query.limit is None:
+        order = "ORDER BY start, id"
+    else:
+        order = "ORDER BY start DESC, id DESC LIMIT ?"
+        parameters = [*parameters, max(query.limit, 0)]
+    return f"SELECT {SPAN_SELECTION}, s.process FROM spans s WHERE {where} {order}", parameters  # noqa: S608 - values are parameters
+
+
+def _condition(connection: sqlite3.Connection, query: SpanQuery, dead: Collection[int]) -> Condition:
+    condition = Condition(connection)
+    condition.add_in("trace_id", query.trace_ids)
+    if query.sessions_or_runs and query.session_ids is not None and query.run_ids is not None:
+        condition.add_any([("session_id", query.session_ids), ("run_id", query.run_ids)])
+    else:
+        condition.add_in("session_id", query.session_ids)
+        condition.add_in("run_id", query.run_ids)
+    for sql, value in (
+        ("name = ?", query.name),
+        ("cell_id = ?", query.cell_id),
+        ("execution_count = ?", query.execution_count),
+        ("notebook = ?", query.notebook),
+        ("start >= ?", query.since),
+        ("start < ?", query.until),
+    ):
+        if value is not None:
+            condition.add(sql, value)
+    gone = f"process IN ({', '.join(map(str, dead))})"
+    if query.status == "open":
+        condition.add(f"status = 'open' AND NOT {gone}")
+    elif query.status == "interrupted":
+        condition.add(f"(status = 'interrupted' OR (status = 'open' AND {gone}))")
+    elif query.status is not None:
+        condition.add("status = ?", query.status)
+    return condition

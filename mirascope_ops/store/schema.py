@@ -1,0 +1,146 @@
+"""The tables of a store's file, and how older files become newer ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mirascope_ops.exceptions import StoreError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+# Written into the file's header: says that a file is ours before we touch any table. "Mops" in ASCII.
+APPLICATION_ID = 0x4D6F7073
+
+# One entry for every version of the schema, never changed once released: a file of version n needs the
+# entries from n on. In `spans`, what is filtered by comes first and the long texts last, so that a scan
+# does not walk through their overflow pages. Traces and spans are known by their hex ids, as people
+# meet them. `resources` is keyed by a hash of its text, so that processes agree on it without asking.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE processes (
+            id INTEGER PRIMARY KEY,
+            token TEXT NOT NULL UNIQUE,
+            system TEXT NOT NULL,
+            pid INTEGER NOT NULL,
+            started TEXT NOT NULL,
+            heartbeat INTEGER NOT NULL
+        )""",
+        "CREATE TABLE resources (id INTEGER PRIMARY KEY, attributes TEXT NOT NULL)",
+        """CREATE TABLE spans (
+            id INTEGER PRIMARY KEY,
+            process INTEGER NOT NULL,
+            trace_id TEXT NOT NULL,
+            span_id TEXT NOT NULL,
+            parent_id TEXT,
+            name TEXT NOT NULL,
+            span_kind TEXT NOT NULL,
+            start INTEGER NOT NULL,
+            "end" INTEGER,
+            status TEXT NOT NULL,
+            status_message TEXT NOT NULL,
+            session_id TEXT,
+            run_id TEXT,
+            session_attributes TEXT,
+            cell_id TEXT,
+            execution_count INTEGER,
+            notebook TEXT,
+            sampled INTEGER NOT NULL,
+            service TEXT,
+            scope TEXT NOT NULL,
+            resource INTEGER,
+            attributes TEXT,
+            events TEXT,
+            links TEXT,
+            UNIQUE (trace_id, span_id)
+        )""",
+        # Holds all that a list of sessions needs, so that it never reads the spans themselves.
+        """CREATE INDEX spans_by_session ON spans (session_id, start, "end", status, trace_id)
+            WHERE session_id IS NOT NULL""",
+        "CREATE INDEX spans_by_run ON spans (run_id) WHERE run_id IS NOT NULL",
+        "CREATE INDEX spans_by_start ON spans (start)",
+        "CREATE INDEX spans_open ON spans (process) WHERE status = 'open'",
+        """CREATE TABLE runs (
+            id INTEGER PRIMARY KEY,
+            run_id TEXT NOT NULL UNIQUE,
+            session_id TEXT NOT NULL,
+            parent_run_id TEXT,
+            parent_session_id TEXT,
+            attributes TEXT NOT NULL,
+            cell_id TEXT,
+            execution_count INTEGER,
+            notebook TEXT,
+            start INTEGER NOT NULL,
+            "end" INTEGER
+        )""",
+        "CREATE INDEX runs_by_session ON runs (session_id, start)",
+        "CREATE INDEX runs_by_parent ON runs (parent_run_id) WHERE parent_run_id IS NOT NULL",
+        """CREATE TABLE annotations (
+            id INTEGER PRIMARY KEY,
+            trace_id TEXT NOT NULL,
+            span_id TEXT NOT NULL,
+            time INTEGER NOT NULL,
+            label TEXT,
+            reasoning TEXT,
+            tags TEXT NOT NULL,
+            metadata TEXT NOT NULL
+        )""",
+        "CREATE INDEX annotations_by_trace ON annotations (trace_id)",
+    ),
+)
+
+SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a file to the present schema; an empty file gets all of it.
+
+    Args:
+        connection: In autocommit mode, alone in writing.
+        path: The file, for messages.
+
+    Raises:
+        StoreError: The file belongs to something else, or to a newer version of this library.
+    """
+    # Takes effect in an empty file only, before its first table: deleted pages can then be given back.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        raise StoreError(
+            f"{path} is in a place where SQLite's write-ahead log does not work (journal mode {mode!r}). "
+            "Set MIRASCOPE_OPS_STORE to a file on a local disk."
+        )
+    version = _version_of(connection, path)
+    if version == SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in MIGRATIONS[version:]:
+            for statement in step:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _version_of(connection: sqlite3.Connection, path: Path) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    if application != APPLICATION_ID:
+        tables: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if tables or version or application:
+            raise StoreError(
+                f"{path} is a database of something else; it was left as it is. "
+                "Set MIRASCOPE_OPS_STORE to another file, or to one that does not exist yet."
+            )
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} was written by a newer mirascope_ops (its schema is {version}, this one knows {SCHEMA_VERSION}); "
+            "it was left as it is. Upgrade with: pip install --upgrade mirascope-ops, "
+            "or set MIRASCOPE_OPS_STORE to another file."
+        )
+    return version

@@ -1,0 +1,340 @@
+"""The durable store: one SQLite file that many processes write at once."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mirascope_ops.store import codec, deletion, location, process
+from mirascope_ops.store.codec import ANNOTATION_COLUMNS, RUN_COLUMNS, SPAN_COLUMNS
+from mirascope_ops.store.connections import Connections
+from mirascope_ops.store.listing import SpanTotals, select, session_record
+from mirascope_ops.store.protocol import Retention, StoreStats
+from mirascope_ops.store.queries import Condition, spans_statement
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Collection, Iterable, Sequence
+
+    from mirascope_ops.store.records import (
+        AnnotationRecord,
+        RunRecord,
+        SessionQuery,
+        SessionRecord,
+        SpanQuery,
+        SpanRecord,
+    )
+
+_DELETED_AT_ONCE = 500  # traces in one transaction of a purge: other processes wait for each
+
+
+def _upsert(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
+    names = ", ".join(f'"{column}"' for column in columns)
+    updates = ", ".join(f'"{column}" = excluded."{column}"' for column in columns if column not in key)
+    return (
+        f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))}) "  # noqa: S608 - our own names
+        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updates}"
+    )
+
+
+# A later record of a span or run replaces the earlier, but keeps its place in the order of writing.
+_WRITE_SPAN = _upsert("spans", ("process", *SPAN_COLUMNS), ("trace_id", "span_id"))
+_WRITE_RUN = _upsert("runs", RUN_COLUMNS, ("run_id",))
+_WRITE_ANNOTATION = f"INSERT INTO annotations ({', '.join(ANNOTATION_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
+_WRITE_RESOURCE = "INSERT OR IGNORE INTO resources (id, attributes) VALUES (?, ?)"
+_WRITE_PROCESS = _upsert("processes", ("token", "system", "pid", "started", "heartbeat"), ("token",))
+
+_RUNS = "SELECT " + ", ".join(f'r."{column}"' for column in RUN_COLUMNS) + " FROM runs r"  # noqa: S608 - our own names
+
+
+class SqliteStore:
+    """A store in one file, for any number of threads, processes and notebook kernels at once.
+
+    Args:
+        path: The file. It is made where it is missing, readable by its owner only.
+        retention: What `purge` is expected to enforce; `stats()` tells it.
+
+    Raises:
+        StoreError: The file cannot be opened, is damaged, or belongs to something else or to a newer version.
+
+    Example:
+        >>> import tempfile
+        >>> from mirascope_ops.store.records import SpanQuery
+        >>> store = SqliteStore(Path(tempfile.mkdtemp()) / "spans.db")
+        >>> store.spans(SpanQuery())
+        []
+        >>> store.close()
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, retention: Retention = Retention()) -> None:  # noqa: B008 - immutable
+        self.path = Path(path).absolute()
+        self.retention = retention
+        self._process: process.Process | None = None
+        self._connections = Connections(self.path)
+        # A store that nobody closed is closed at the interpreter's exit, or when it is forgotten.
+        self._finalizer = weakref.finalize(self, self._connections.release)
+
+    def __repr__(self) -> str:
+        return f"SqliteStore({str(self.path)!r})"
+
+    def write(
+        self,
+        spans: Sequence[SpanRecord],
+        runs: Sequence[RunRecord] = (),
+        annotations: Sequence[AnnotationRecord] = (),
+    ) -> None:
+        """Keep all of these in one transaction; see `Store.write`."""
+        resources = _Resources()
+        span_rows = [codec.span_row(span, resources.number(span.resource)) for span in spans]
+        run_rows = [codec.clean_row(codec.run_row(run)) for run in runs]
+        annotation_rows = [codec.clean_row(codec.annotation_row(annotation)) for annotation in annotations]
+        with self._connections.writing() as connection:
+            number = self._registered(connection)
+            connection.executemany(_WRITE_RESOURCE, resources.rows())
+            try:
+                _write_spans(connection, number, span_rows)
+            except (
+                OverflowError,
+                UnicodeEncodeError,
+                sqlite3.InterfaceError,
+                sqlite3.ProgrammingError,
+                sqlite3.IntegrityError,
+            ):
+                # Looking at every value first would cost each span what only odd ones need.
+                _write_spans(connection, number, [codec.clean_span_row(row) for row in span_rows])
+            connection.executemany(_WRITE_RUN, run_rows)
+            connection.executemany(_WRITE_ANNOTATION, annotation_rows)
+
+    def spans(self, query: SpanQuery) -> list[SpanRecord]:
+        """Give the spans that fit; see `Store.spans`. Open spans of ended processes read as interrupted."""
+        with self._connections.reading() as connection:
+            dead = self._dead_processes(connection)
+            statement, parameters = spans_statement(connection, query, dead)
+            rows: list[codec.Row] = connection.execute(statement, parameters).fetchall()
+            resources = _read_resources(connection, {row[18] for row in rows})
+        if query.limit is not None:
+            rows.reverse()
+        if dead:
+            rows = [
+                (*row[:7], "interrupted", *row[8:]) if row[7] == "open" and row[22] in dead else row for row in rows
+            ]
+        return [codec.span_of(row, resources[row[18]]) for row in rows]
+
+    def runs(self, session_ids: Sequence[str] | None = None, *, descendants: bool = False) -> list[RunRecord]:
+        """Give the runs of these sessions; see `Store.runs`."""
+        with self._connections.reading() as connection:
+            condition = Condition(connection)
+            condition.add_in("session_id", session_ids)
+            if descendants and session_ids is not None:
+                # UNION drops what was found before: runs that name each other as parents end the search.
+                statement = (
+                    f"WITH RECURSIVE found (run_id) AS (SELECT run_id FROM runs WHERE {condition} UNION "  # noqa: S608 - values are parameters
+                    "SELECT child.run_id FROM runs child JOIN found ON child.parent_run_id = found.run_id) "
+                    f"{_RUNS} WHERE r.run_id IN (SELECT run_id FROM found) ORDER BY r.start, r.id"
+                )
+            else:
+                statement = f"{_RUNS} WHERE {condition} ORDER BY r.start, r.id"
+            rows = connection.execute(statement, condition.parameters).fetchall()
+        return [codec.run_of(row) for row in rows]
+
+    def sessions(self, query: SessionQuery) -> list[SessionRecord]:
+        """List the sessions that fit; see `Store.sessions`."""
+        with self._connections.reading() as connection:
+            condition = Condition(connection)
+            condition.add("session_id IS NOT NULL")
+            condition.add_in("session_id", query.session_ids)
+            totals = {
+                row[0]: SpanTotals(*row[1:])
+                for row in connection.execute(
+                    f"""SELECT session_id, min(start), max(max(start, coalesce("end", start))), count(*),
+                        count(DISTINCT trace_id), sum(status = 'error')
+                        FROM spans WHERE {condition} GROUP BY session_id""",  # noqa: S608 - values are parameters
+                    condition.parameters,
+                )
+            }
+            runs: dict[str, list[RunRecord]] = {session_id: [] for session_id in totals}
+            for row in connection.execute(f"{_RUNS} WHERE {condition} ORDER BY r.start, r.id", condition.parameters):
+                runs.setdefault(row[1], []).append(codec.run_of(row))
+            attributes = {
+                session_id: _newest_attributes(connection, session_id) for session_id, own in runs.items() if not own
+            }
+        return select(
+            (session_record(key, own, totals.get(key), attributes.get(key)) for key, own in runs.items()), query
+        )
+
+    def annotations(self, trace_ids: Sequence[str]) -> list[AnnotationRecord]:
+        """Give the annotations of these traces; see `Store.annotations`."""
+        with self._connections.reading() as connection:
+            condition = Condition(connection)
+            condition.add_in("trace_id", trace_ids)
+            rows = connection.execute(
+                f"SELECT {', '.join(ANNOTATION_COLUMNS)} FROM annotations WHERE {condition} ORDER BY time, id",  # noqa: S608 - values are parameters
+                condition.parameters,
+            ).fetchall()
+        return [codec.annotation_of(row) for row in rows]
+
+    def delete(self, session_ids: Sequence[str]) -> int:
+        """Delete these sessions for good; see `Store.delete`. What they held is overwritten in the file."""
+        with self._connections.writing() as connection:
+            deleted = deletion.delete_sessions(connection, session_ids)
+        self._give_space_back()
+        return deleted
+
+    def purge(self, max_age_ns: int | None = None, max_bytes: int | None = None, *, now: int | None = None) -> int:
+        """Delete the oldest traces, always whole ones; those with spans still open in a living process stay.
+
+        Args:
+            max_age_ns: Delete traces in which nothing started or ended for longer; None deletes none for its age.
+            max_bytes: Delete the oldest traces until the file needs no more than this; None sets no bound.
+            now: The present time in nanoseconds since the epoch, by default the clock's.
+
+        Returns:
+            How many spans were deleted. Sessions that have no spans left go with them.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        now = time.time_ns() if now is None else now
+        deleted = 0
+        if max_age_ns is not None:
+            with self._connections.reading() as connection:
+                traces = deletion.expired_traces(connection, now - max_age_ns, self._dead_processes(connection))
+            deleted += self._delete_traces(traces, now - max_age_ns)
+        while max_bytes is not None:
+            with self._connections.reading() as connection:
+                traces, newest = deletion.oldest_traces(connection, max_bytes, self._dead_processes(connection))
+            if not traces:
+                break
+            deleted += self._delete_traces(traces, newest)
+        with self._connections.writing() as connection:
+            deletion.forget_processes(connection, now - process.SILENCE_NS)
+        if deleted:
+            self._give_space_back()
+        return deleted
+
+    def vacuum(self) -> None:
+        """Write the file anew without gaps; other processes wait meanwhile."""
+        with self._connections.maintaining() as connection:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def stats(self) -> StoreStats:
+        """Say what is kept, where, and for how long."""
+        with self._connections.reading() as connection:
+            row = connection.execute(
+                """SELECT (SELECT count(*) FROM spans), (SELECT count(DISTINCT trace_id) FROM spans),
+                    (SELECT count(*) FROM runs),
+                    (SELECT count(*) FROM (SELECT session_id FROM runs UNION
+                        SELECT session_id FROM spans WHERE session_id IS NOT NULL)),
+                    (SELECT count(*) FROM annotations),
+                    (SELECT min(start) FROM spans), (SELECT max(start) FROM spans)"""
+            ).fetchone()
+        files = (self.path, *(self.path.with_name(self.path.name + suffix) for suffix in ("-wal", "-shm")))
+        return StoreStats(
+            path=self.path,
+            spans=row[0],
+            traces=row[1],
+            runs=row[2],
+            sessions=row[3],
+            annotations=row[4],
+            bytes=sum(file.stat().st_size for file in files if file.exists()),
+            oldest=row[5],
+            newest=row[6],
+            retention=self.retention,
+            private=location.is_private(self.path),
+        )
+
+    def close(self) -> None:
+        """Close the file; calling it again does nothing."""
+        self._finalizer.detach()
+        self._connections.close()
+
+    def _registered(self, connection: sqlite3.Connection) -> int:
+        """Note that this process wrote just now, and give its number in the file."""
+        if self._process is None or self._process.pid != self._connections.pid:
+            self._process = process.this_process()  # the first write, or the first after a fork
+        connection.execute(_WRITE_PROCESS, (*self._process, time.time_ns()))
+        number: int = connection.execute("SELECT id FROM processes WHERE token = ?", (self._process.token,)).fetchone()[
+            0
+        ]
+        return number
+
+    def _dead_processes(self, connection: sqlite3.Connection) -> set[int]:
+        """Name the processes that left open spans behind when they ended."""
+        own = self._process.token if self._process is not None else ""
+        now = time.time_ns()
+        rows = connection.execute(
+            """SELECT DISTINCT s.process, p.token, p.system, p.pid, p.started, p.heartbeat
+            FROM spans s LEFT JOIN processes p ON p.id = s.process WHERE s.status = 'open'"""
+        )
+        return {
+            number
+            for number, token, *rest, heartbeat in rows
+            if token is None
+            or (token != own and not process.is_alive(process.Process(token, *rest), heartbeat=heartbeat, now=now))
+        }
+
+    def _delete_traces(self, traces: Sequence[str], before: int) -> int:
+        deleted = 0
+        for index in range(0, len(traces), _DELETED_AT_ONCE):
+            with self._connections.writing() as connection:
+                deleted += deletion.delete_traces(connection, traces[index : index + _DELETED_AT_ONCE])
+        with self._connections.writing() as connection:
+            deletion.forget_empty_sessions(connection, before)
+        return deleted
+
+    def _give_space_back(self) -> None:
+        with self._connections.maintaining() as connection:
+            connection.execute("PRAGMA incremental_vacuum").fetchall()
+            # The log still holds the deleted text until it is cut.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+class _Resources:
+    """The resources of one batch: mostly one object, shared by all spans."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[int, int] = {}  # by identity, sound while the batch holds the objects
+        self._texts: dict[int, str] = {}
+
+    def number(self, resource: Any) -> int | None:
+        if not resource:
+            return None
+        number = self._numbers.get(id(resource))
+        if number is None:
+            text = codec.encode(resource)
+            number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
+            self._numbers[id(resource)] = number
+            self._texts[number] = text
+        return number
+
+    def rows(self) -> Iterable[tuple[int, str]]:
+        return self._texts.items()
+
+
+def _write_spans(connection: sqlite3.Connection, number: int, rows: Sequence[codec.Row]) -> None:
+    # The process's number stands in the statement: appending it to every row would copy them all.
+    connection.executemany(_WRITE_SPAN.replace("?", str(int(number)), 1), rows)
+
+
+def _read_resources(connection: sqlite3.Connection, numbers: Collection[int | None]) -> dict[int | None, Any]:
+    resources: dict[int | None, Any] = {None: {}}
+    for number in numbers:
+        if number is not None:
+            row = connection.execute("SELECT attributes FROM resources WHERE id = ?", (number,)).fetchone()
+            resources[number] = codec.decode(row[0]) if row else {}
+    return resources
+
+
+def _newest_attributes(connection: sqlite3.Connection, session_id: str) -> str | None:
+    row = connection.execute(
+        """SELECT session_attributes FROM spans
+        WHERE session_id = ? AND session_attributes IS NOT NULL AND session_attributes != '{}'
+        ORDER BY start DESC, id DESC LIMIT 1""",
+        (session_id,),
+    ).fetchone()
+    return row[0] if row else None
