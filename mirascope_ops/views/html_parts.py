@@ -71,7 +71,7 @@ def header(title: str, status: str, meta: Sequence[str], figures: str, chips: st
     """Name, status, where and when; then the figures."""
     below = f'<p class="cs">{chips}</p>' if chips else ""
     about = f'<p class="me">{" · ".join(part for part in meta if part)}</p>'
-    return f'<header class="hd"><div class="ti"><h4>{title} {status}</h4>{about}{below}</div>{figures}</header>'
+    return f'<header class="hd"><div class="ti"><h4>{title} {status}</h4>{about}</div>{figures}{below}</header>'
 
 
 def figures_html(pairs: Sequence[tuple[str, str]]) -> str:

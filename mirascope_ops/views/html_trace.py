@@ -71,16 +71,19 @@ def _trace(view: Outline, roots: Sequence[Node], figures: Totals, limits: Limits
         title += f" and {plural(len(roots) - 1, 'more root')}"
     tree, shown = tree_html(view, limits, label=f"Spans of trace {first.name}")
     head = header(title, status_html(status, word or None), where(first), trace_figures(figures))
-    said = f"{count(shown)} of {plural(len(view.lines), 'span')} shown"
+    table = code("trace.to_pandas()")
     missing = len(view.lines) - shown
-    more = f"{plural(missing, 'more span')}: {code('trace.to_pandas()')}" if missing else ""
-    fewer = f"inputs and outputs of {plural(limits.panels, 'span')} only" if shown > limits.panels else ""
-    cut = f"long values are cut, whole in {code('trace.to_pandas()')}" if was_cut(tree) or fewer else ""
-    usual = f"{code('trace.to_pandas()')} for the table, {code('trace.figure()')} for the timeline"
+    notes = [f"{count(shown)} of {plural(len(view.lines), 'span')} shown"]
+    notes += [f"{plural(missing, 'more span')}: {table}"] if missing else []
+    if shown > limits.panels and any(line.span.input or line.span.output for line in view.lines):
+        notes.append(f"inputs and outputs of {plural(limits.panels, 'span')} only")
+    notes += [f"long values are cut, whole in {table}"] if was_cut(tree) else []
+    notes += [] if missing or was_cut(tree) else [f"{table} for the table"]
+    notes.append(f"{code('trace.figure()')} for the timeline")
     took = f", {duration(figures.duration)}" if figures.duration is not None else ""
     label = f"Trace {first.name}, {word or status}{took}"
     kinds = {line.span.kind for line in view.lines} | {"tool"}
-    return article(head + tree + footer(said, more, fewer, cut, usual), label, ("tree",), kinds)
+    return article(head + tree + footer(*notes), label, ("tree",), kinds)
 
 
 def trace_figures(figures: Totals) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Deeper spans stay on this level, with their own written before the name: a browser gives up at 512 elements.
 MOST_DEPTH = 40
 # From here on rows no longer move to the right: names need the room.
-_FLAT_DEPTH = 12
+_FLAT_DEPTH = 6
 _MARKS = 5
 _PREVIEWED_ROWS = 40
 
@@ -104,7 +104,7 @@ def _row(line: Line, view: Outline, *, plain_hint: bool) -> str:
     span = line.span
     parts: list[str] = []
     if line.depth > MOST_DEPTH:
-        parts.append(f'<span class="ch">level {line.depth + 1}</span>{unseen(" ")}')
+        parts.append(f'<span class="ch">L{unseen("evel ")}{line.depth + 1}</span>{unseen(" ")}')
     parts.append(icon(span.kind))
     if span.status in {"error", "open", "interrupted"}:
         sign, word = STATUS[span.status]

@@ -34,7 +34,8 @@ def test_sessions_are_a_table(card, html):
         "Session|Status|Last message|Latency by turn|Turns|Tokens|Cost|Time|Last seen, UTC|",
         (
             "conv-2|✕ 1 error ! 1 recovered|Summarise café ☕ 日本語 👩‍👩‍👧‍👦 "
-            "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;quotes&quot; \\ part 0 and 2 more||3|84 → 27|$0.000027|228.1 ms|24 Nov, 19:24|"
+            "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;quotes&quot; "
+            "\\ part 0 and 2 more||3|84 → 27|$0.000027|228.1 ms|24 Nov, 19:24|"
         ),
         "conv-1|✕ error in a child|Tell me a short story about it.||3|223 → 60|$0.000065|348.8 ms|24 Nov, 19:24|",
     ]

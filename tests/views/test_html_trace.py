@@ -236,7 +236,7 @@ def test_a_tree_a_thousand_deep_is_flattened_visibly(span):
         deepest = max(deepest, depth)
     assert depth == 0
     assert deepest <= 42
-    assert "level 42 other level 41" in words(shown)
+    assert "Level 42 other level 41" in words(shown)
 
 
 def test_what_is_left_out_is_told_where_it_would_stand(span):
