@@ -12,7 +12,7 @@ from mirascope_ops.views.escape import html_text, one_line
 from mirascope_ops.views.format import axis_step, count, duration, mark, plural, short_id, token_flow, usd
 from mirascope_ops.views.hints import hint
 from mirascope_ops.views.html_parts import article, code, icon, name_html, status_html
-from mirascope_ops.views.html_table import foot_html, head_html, row_html, table_html
+from mirascope_ops.views.html_table import foot_html, head_html, table_html
 from mirascope_ops.views.html_trace import empty_html, trace_html
 from mirascope_ops.views.outline import Outline, error_line, outline
 from mirascope_ops.views.styles import kind_class
@@ -95,9 +95,10 @@ def _traces(traces: Sequence[_Trace], order: Order, limits: Limits) -> str:
     missing = len(traces) - len(shown)
     left = f"{count(missing)} more: {code('.to_pandas()')}" if missing else "All shown"
     foot = foot_html(left, f"{code('ops.get_trace(id)')} · {code('.figure()')} {code('.to_pandas()')}")
-    rows = [_trace_row(columns, one, end) for one in shown]
+    rows = [_trace_row(one, end) for one in shown]
+    added = ["e" if one.status == "error" else "q" for one in shown]
     kinds = {one.root.kind for one in shown}
-    return article(head + table_html(columns, rows) + foot, f"Traces, {some}", ("list",), kinds)
+    return article(head + table_html(columns, rows, added) + foot, f"Traces, {some}", ("list",), kinds)
 
 
 def _summary(lengths: Sequence[int], failed: int) -> str:
@@ -108,19 +109,18 @@ def _summary(lengths: Sequence[int], failed: int) -> str:
     return " · ".join(parts)
 
 
-def _trace_row(columns: Sequence[tuple[str, str]], one: _Trace, end: int) -> str:
+def _trace_row(one: _Trace, end: int) -> list[str]:
     status = status_html(one.status)
     if one.status == "ok" and one.errors:
         status = '<span class="st wa">! recovered</span>'
     failed = one.status == "error"
     if failed:
-        source = one.view.lines[one.view.lines[0].source].span if one.view.lines[0].source >= 0 else one.root
-        said = one_line(error_line(source), _INPUT_LIMIT)
+        source = next(line.source for line in one.view.lines if line.depth == 0 and line.source >= 0)
+        said = one_line(error_line(one.view.lines[source].span), _INPUT_LIMIT)
     else:
         asked = turns(one.spans)[0].user
         said = one_line(asked, _INPUT_LIMIT) if asked else hint(one.view.lines[0], one.view, _INPUT_LIMIT)
     return _cells(
-        columns,
         one.root,
         status,
         said,
@@ -134,7 +134,6 @@ def _trace_row(columns: Sequence[tuple[str, str]], one: _Trace, end: int) -> str
 
 
 def _cells(
-    columns: Sequence[tuple[str, str]],
     span: SpanRow,
     status: str,
     said: str,
@@ -145,10 +144,10 @@ def _cells(
     used: Totals | SpanRow,
     spans: str,
     identifier: str,
-) -> str:
+) -> list[str]:
     width = f"{min(100.0, 100 * (took or 0) / end):.0f}%"
     bar = f'<span class="dur {kind_class(span.kind)}{" er" if failed else ""}"><i style="--w:{width}"></i></span>'
-    cells = [
+    return [
         f'{icon(span.kind)} <span dir="auto">{name_html(span.name, 60)}</span>',
         status,
         html_text(said),
@@ -159,7 +158,6 @@ def _cells(
         spans,
         f'<span title="{html_text(identifier[:64])}">{html_text(short_id(identifier))}</span>',
     ]
-    return row_html(columns, cells, ("", "", "e" if failed else "q"))
 
 
 def _spans(spans: Sequence[SpanRow], limits: Limits) -> str:
@@ -174,13 +172,12 @@ def _spans(spans: Sequence[SpanRow], limits: Limits) -> str:
     missing = len(spans) - len(shown)
     left = f"{plural(missing, 'more span')}: {code('.to_pandas()')}" if missing else "All shown"
     foot = foot_html(left, f"{code('.filter(...)')} {code('.summary()')} {code('.to_pandas()')}")
-    rows: list[str] = []
+    rows: list[list[str]] = []
     for span in shown:
         view = outline(forest([span]))
         cell = f"[{span.execution_count}]" if span.execution_count is not None else ""
         rows.append(
             _cells(
-                columns,
                 span,
                 status_html(span.status),
                 hint(view.lines[0], view, _INPUT_LIMIT),
@@ -192,5 +189,6 @@ def _spans(spans: Sequence[SpanRow], limits: Limits) -> str:
                 identifier=span.trace_id,
             )
         )
+    added = ["e" if span.status == "error" else "q" for span in shown]
     kinds = {span.kind for span in shown}
-    return article(head + table_html(columns, rows) + foot, f"Spans, {some}", ("list",), kinds)
+    return article(head + table_html(columns, rows, added) + foot, f"Spans, {some}", ("list",), kinds)

@@ -142,11 +142,12 @@ def says_more(line: Line) -> bool:
     )
 
 
-def preview_html(line: Line, panel: str) -> str:
+def preview_html(line: Line, panel: str, *, is_open: bool = False) -> str:
     """A container's own values on one line, which opens to its panel."""
     span = line.span
     if not panel:
         return ""
+    state = " open" if is_open else ""
     parts: list[str] = []
     if span.input is not None:
         value = structured(span.input)
@@ -158,6 +159,6 @@ def preview_html(line: Line, panel: str) -> str:
         parts.append(f"→ {shown}")
     if not parts:
         what = plural(len(span.attributes), "attribute") if span.attributes else "details"
-        return f'<details><summary class="tx">{what}</summary>{panel}</details>'
+        return f'<details{state}><summary class="tx">{what}</summary>{panel}</details>'
     summary = f'<span class="j" dir="auto">{" ".join(parts)}</span>'
-    return f'<details class="pv"><summary>{summary}</summary>{panel}</details>'
+    return f'<details class="pv"{state}><summary>{summary}</summary>{panel}</details>'

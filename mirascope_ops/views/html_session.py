@@ -24,14 +24,13 @@ from mirascope_ops.views.html_parts import (
     unseen,
     was_cut,
 )
-from mirascope_ops.views.html_tree import tree_html
-from mirascope_ops.views.outline import Outline, outline
+from mirascope_ops.views.html_tree import reports_usage, tree_html
 from mirascope_ops.views.session_outline import SessionOutline, TurnLine, session_outline
 from mirascope_ops.views.sparks import latency_figure, tokens_per_turn_figure
-from mirascope_ops.views.words import STATUS, run_words, session_word, short_error
+from mirascope_ops.views.words import STATUS, run_words, session_word
 
 if TYPE_CHECKING:
-    from mirascope_ops.analysis.rows import SessionCard, SpanRow, Turn
+    from mirascope_ops.analysis.rows import SessionCard
 
 _MOST_CHIPS = 24
 # Child sessions below children of children keep to this level; their line names the parent.
@@ -52,12 +51,7 @@ def session_html(card: SessionCard) -> str:
     view = session_outline(card)
     if not view.turns and not card.totals.spans:
         return _empty(card)
-    outlines: dict[int, Outline] = {}
-    before: SpanRow | None = None
-    for line in view.turns:
-        outlines[line.place] = made = outline(line.turn.roots, before=before)
-        before = made.last_call
-    return fit(lambda limits: _session(view, outlines, limits))
+    return fit(lambda limits: _session(view, limits))
 
 
 def _chips(card: SessionCard) -> str:
@@ -120,7 +114,7 @@ def _figures(view: SessionOutline) -> str:
     )
 
 
-def _session(view: SessionOutline, outlines: dict[int, Outline], limits: Limits) -> str:
+def _session(view: SessionOutline, limits: Limits) -> str:
     card = view.card
     shown = view.most_telling(limits.items)
     each = max(1, len(shown))
@@ -129,6 +123,7 @@ def _session(view: SessionOutline, outlines: dict[int, Outline], limits: Limits)
     )
     body = header(_title(card), _status(view), _meta(view), _figures(view), _chips(card))
     body += _sparks(view)
+    plain = not any(reports_usage(line.view) for line in view.turns)
     open_levels: list[int] = []
     for number, section in enumerate(view.sections[: limits.items]):
         depth = min(section.depth, _MOST_NESTING)
@@ -139,13 +134,13 @@ def _session(view: SessionOutline, outlines: dict[int, Outline], limits: Limits)
             body += f'<details class="sub" open><summary>{_child(section.card)}</summary><div class="nx">'
             open_levels.append(depth)
         inside = [line for line in section.turns if line.place in shown]
-        items = "".join(_turn(line, outlines[line.place], view, per_turn) for line in inside)
+        items = "".join(_turn(line, view, per_turn, plain=plain) for line in inside)
         missing = len(section.turns) - len(inside)
         more = f'<li class="more">{plural(missing, "more turn")}</li>' if missing else ""
         body += f'<ol class="tu">{items}{more}</ol>' if items or more else ""
     body += "</div></details>" * len(open_levels)
     body += _footer(view, len(shown), limits, body)
-    kinds = {line.span.kind for place in shown for line in outlines[place].lines} | {"tool"}
+    kinds = {line.span.kind for place in shown for line in view.turns[place].view.lines} | {"tool"}
     word = STATUS[card.status][1]
     label = f"Session {one_line(card.session_id, 80)}, {plural(len(view.turns), 'turn')}, {word}"
     return article(body, label, ("tree", "session"), kinds)
@@ -175,7 +170,7 @@ def _child(card: SessionCard) -> str:
     return shown + (f'{COMMA}<span class="st wa">! {recovered} recovered</span>' if recovered else "")
 
 
-def _turn(line: TurnLine, inside: Outline, view: SessionOutline, limits: Limits) -> str:
+def _turn(line: TurnLine, view: SessionOutline, limits: Limits, *, plain: bool) -> str:
     turn = line.turn
     totals = turn.totals
     small = " lg" if line.number >= _LARGE_NUMBER else ""
@@ -190,8 +185,8 @@ def _turn(line: TurnLine, inside: Outline, view: SessionOutline, limits: Limits)
         if totals.duration
         else "<span></span>"
     )
-    tree, shown = tree_html(inside, limits, label=f"Spans of turn {line.number}", open_last=False)
-    missing = len(inside.lines) - shown
+    tree, shown = tree_html(line.view, limits, label=f"Spans of turn {line.number}", open_last=False, plain=plain)
+    missing = len(line.view.lines) - shown
     more = (
         f'<p class="me">{plural(missing, "more span")}: {code(call("get_trace", short_id(turn.trace_id)))}</p>'
         if missing
@@ -199,20 +194,20 @@ def _turn(line: TurnLine, inside: Outline, view: SessionOutline, limits: Limits)
     )
     return (
         f'<li value="{line.number}"><details><summary><span class="w"><span class="no{small}"></span>'
-        f'<span class="us" dir="auto">{asked}</span>{_answer(turn)}</span>'
+        f'<span class="us" dir="auto">{asked}</span>{_answer(line)}</span>'
         f'{bar}<span class="x">{tokens}</span><span class="x">{cost}</span><span class="d">{took}</span></summary>'
         f'<div class="in">{tree}{more}</div></details></li>'
     )
 
 
-def _answer(turn: Turn) -> str:
+def _answer(line: TurnLine) -> str:
     """The answer's line; an error takes its place, a recovered one its colour."""
+    turn = line.turn
     said = html_text(one_line(turn.assistant, 160)) if turn.assistant else ""
     if turn.error:
-        # The class's name is enough here: where it comes from stands in the trace.
-        name, words = "as e", f"✕ {html_text(one_line(short_error(turn.error), 160))}"
+        name, words = "as e", f"✕ {html_text(one_line(line.problem, 160))}"
     elif turn.recovered:
-        cause = html_text(one_line(short_error(turn.recovered).split(":", 1)[0], 60))
+        cause = html_text(one_line(line.problem.split(":", 1)[0], 60))
         name, words = "as wa", f"! recovered from {cause} → {said or 'no answer'}"
     elif said:
         name, words = "as", f"→ {said}"

@@ -8,7 +8,7 @@ from mirascope_ops.views.budget import Limits, fit
 from mirascope_ops.views.escape import html_text, one_line
 from mirascope_ops.views.format import count, date, duration, moment, plural, token_flow, usd
 from mirascope_ops.views.html_parts import article, code, name_html, status_html
-from mirascope_ops.views.html_table import foot_html, head_html, row_html, table_html
+from mirascope_ops.views.html_table import foot_html, head_html, table_html
 from mirascope_ops.views.html_trace import empty_html
 from mirascope_ops.views.sparks import spark
 from mirascope_ops.views.trace_list import sum_known
@@ -61,7 +61,7 @@ def _sessions(cards: Sequence[SessionCard], total: int, limits: Limits) -> str:
     return article(body, f"Sessions, {some}", ("list",))
 
 
-def _session_row(card: SessionCard, *, same_year: bool) -> str:
+def _session_row(card: SessionCard, *, same_year: bool) -> list[str]:
     own = [turn.totals for turn in card.turns]
     failed = sum(1 for turn in card.turns if turn.error)
     recovered = sum(1 for turn in card.turns if turn.recovered)
@@ -71,7 +71,7 @@ def _session_row(card: SessionCard, *, same_year: bool) -> str:
     busy = sum(one.duration or 0 for one in own)
     cost = sum_known([one.cost for one in own])
     seen = date(card.last_seen, seconds=False, year=not same_year)
-    cells = [
+    return [
         f'<span dir="auto">{name_html(card.session_id, 60)}</span>',
         status,
         html_text(one_line(last, _LAST_LIMIT)) if card.turns else "no spans yet",
@@ -82,4 +82,3 @@ def _session_row(card: SessionCard, *, same_year: bool) -> str:
         duration(busy) if busy else "",
         f'<span title="{date(card.last_seen)}">{seen}</span>',
     ]
-    return row_html(_SESSION_COLUMNS, cells)

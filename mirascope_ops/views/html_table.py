@@ -8,25 +8,31 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def table_html(columns: Sequence[tuple[str, str]], rows: Sequence[str]) -> str:
-    """The table of these columns (title, classes) and rows."""
-    heads = "".join(f'<th scope="col"{_class(name)}>{title}</th>' for title, name in columns)
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+def table_html(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], added: Sequence[str] = ()) -> str:
+    """A table, without the columns in which nothing is known.
+
+    Args:
+        columns: Title and classes of each column; the text of a column of class "gr" has its own direction.
+        rows: HTML of the cells, row by row.
+        added: A class for each row's cell in the column of class "gr".
+    """
+    used = [at for at in range(len(columns)) if any(row[at] for row in rows)]
+    heads = "".join(f'<th scope="col"{_class(columns[at][1])}>{columns[at][0]}</th>' for at in used)
+    body = ""
+    for number, row in enumerate(rows):
+        body += "<tr>"
+        for at in used:
+            name = columns[at][1]
+            grows = "gr" in name.split()
+            own = f"{name} {added[number]}" if grows and added else name
+            direction = ' dir="auto"' if grows else ""
+            body += f"<td{_class(own)}{direction}>{row[at]}</td>"
+        body += "</tr>"
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _class(name: str) -> str:
     return f' class="{name}"' if name else ""
-
-
-def row_html(columns: Sequence[tuple[str, str]], cells: Sequence[str], names: Sequence[str] = ()) -> str:
-    """A row; a cell has its column's class and what `names` adds."""
-    extra = [*names, *([""] * (len(cells) - len(names)))]
-    shown = ""
-    for (_, name), cell, added in zip(columns, cells, extra, strict=True):
-        own = f"{name} {added}".strip()
-        auto = ' dir="auto"' if "gr" in own.split() else ""
-        shown += f"<td{_class(own)}{auto}>{cell}</td>"
-    return f"<tr>{shown}</tr>"
 
 
 def head_html(title: str, about: str, right: str) -> str:

@@ -25,7 +25,16 @@ _MARKS = 5
 _PREVIEWED_ROWS = 40
 
 
-def tree_html(view: Outline, limits: Limits, *, label: str, open_last: bool = True) -> tuple[str, int]:
+def reports_usage(view: Outline) -> bool:
+    """Whether any span of the trace reports tokens or a cost."""
+    return any(
+        line.input_tokens is not None or line.output_tokens is not None or line.cost is not None for line in view.lines
+    )
+
+
+def tree_html(
+    view: Outline, limits: Limits, *, label: str, open_last: bool = True, plain: bool | None = None
+) -> tuple[str, int]:
     """The rows of one trace, with their axis.
 
     Args:
@@ -33,6 +42,8 @@ def tree_html(view: Outline, limits: Limits, *, label: str, open_last: bool = Tr
         limits: How many rows and panels, and how long a value.
         label: What screen readers call the tree.
         open_last: Open the last model call's panel, as the trace's answer, where nothing failed.
+        plain: Leave out the columns of tokens and cost, so that the bars get their room; None does where
+            nothing is reported.
 
     Returns:
         The HTML, and the number of spans that are shown.
@@ -44,8 +55,12 @@ def tree_html(view: Outline, limits: Limits, *, label: str, open_last: bool = Tr
     panels = _with_panels(view, shown, sources, limits.panels)
     opened = _opened(view, sources) if open_last else set(sources)
     gap = axis_step(view.total, _MARKS)
-    out = [f'<section class="tr" aria-label="{html_text(one_line(label, 120))}"', f' style="--g:{_share(gap, view)}">']
-    out += [_axis(view, gap), "<ul>"]
+    plain = not reports_usage(view) if plain is None else plain
+    out = [
+        f'<section class="tr{" nt" if plain else ""}" aria-label="{html_text(one_line(label, 120))}"',
+        f' style="--g:{_share(gap, view)}">',
+    ]
+    out += [_axis(view, gap, plain=plain), "<ul>"]
     closing: list[tuple[int, int]] = []  # (depth as shown, place) of rows whose list of children is open
 
     def close(depth: int) -> None:
@@ -62,13 +77,13 @@ def tree_html(view: Outline, limits: Limits, *, label: str, open_last: bool = Tr
         # A container that is not deeper than the deepest level shown keeps its children in a list of its own.
         below = bool(line.node.children) and line.depth < MOST_DEPTH
         previewed = bool(panel) and bool(line.node.children)
-        row = _row(line, view, plain_hint=not (previewed and line.source < 0))
+        row = _row(line, view, hinted=not (previewed and line.source < 0), plain=plain)
         if not panel and not below:
             out.append(f'<li><div class="r lf">{row}</div></li>')
             continue
         is_open = " open" if below or place in opened else ""
         out.append(f'<li><details{is_open}><summary class="r">{row}</summary>')
-        out.append(preview_html(line, panel) if below else panel)
+        out.append(preview_html(line, panel, is_open=place in opened) if below else panel)
         if below:
             out.append('<ul class="fl">' if depth >= _FLAT_DEPTH else "<ul>")
             closing.append((depth, place))
@@ -100,7 +115,7 @@ def _opened(view: Outline, sources: list[int]) -> set[int]:
     return set(calls[-1:]) if calls or len(view.lines) != 1 else {0}
 
 
-def _row(line: Line, view: Outline, *, plain_hint: bool) -> str:
+def _row(line: Line, view: Outline, *, hinted: bool, plain: bool) -> str:
     span = line.span
     parts: list[str] = []
     if line.depth > MOST_DEPTH:
@@ -112,17 +127,17 @@ def _row(line: Line, view: Outline, *, plain_hint: bool) -> str:
             f'<span class="st {status_class(span.status)}" aria-hidden="true">{sign}</span>{unseen(f" {word}: ")}'
         )
     parts.append(f'<b dir="auto">{name_html(span.name)}</b>')
-    words = hint(line, view) if plain_hint else ""
+    words = hint(line, view) if hinted else ""
     if words:
         failed = " e" if line.source >= 0 else ""
         parts.append(f'{unseen(" ")}<span class="h{failed}" dir="auto">{html_text(words)}</span>')
+    name = f'<span class="n">{"".join(parts)}{COMMA}</span>{_bar(line, view)}'
+    if plain:
+        return name + _took(line, view)
     used = token_flow(line.input_tokens, line.output_tokens)
     tokens = f"{used}{unseen(' tokens, ')}" if used else ""
     cost = f"{html_text(usd(line.cost))}{COMMA}" if line.cost is not None else ""
-    return (
-        f'<span class="n">{"".join(parts)}{COMMA}</span>{_bar(line, view)}'
-        f'<span class="x">{tokens}</span><span class="x">{cost}</span>{_took(line, view)}'
-    )
+    return f'{name}<span class="x">{tokens}</span><span class="x">{cost}</span>{_took(line, view)}'
 
 
 def _took(line: Line, view: Outline) -> str:
@@ -151,11 +166,12 @@ def _share(ns: int, view: Outline) -> str:
     return f"{max(0.0, min(100.0, 100 * ns / view.total)):.1f}".removesuffix(".0") + "%"
 
 
-def _axis(view: Outline, gap: int) -> str:
+def _axis(view: Outline, gap: int, *, plain: bool) -> str:
     marks = ""
     at = 0
     while at < view.total * 0.9:
         marks += f'<i style="--x:{_share(at, view)}" data-t="{mark(at)}"></i>'
         at += gap
-    ends = '<span class="x" data-t="Tokens"></span><span class="x" data-t="Cost"></span><span data-t="Duration"></span>'
+    ends = "" if plain else '<span class="x" data-t="Tokens"></span><span class="x" data-t="Cost"></span>'
+    ends += '<span data-t="Duration"></span>'
     return f'<div class="ax" aria-hidden="true"><span data-t="Span"></span><span class="tk">{marks}</span>{ends}</div>'

@@ -5,19 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mirascope_ops.views.outline import Outline, error_line, outline
+
 if TYPE_CHECKING:
-    from mirascope_ops.analysis.rows import SessionCard, Turn
+    from mirascope_ops.analysis.rows import SessionCard, SpanRow, Turn
 
 
 @dataclass(slots=True)
 class TurnLine:
-    """One turn: its place among all turns, its number within its own session."""
+    """One turn: its place among all turns, its number within its own session, and its trace."""
 
     turn: Turn
+    view: Outline
     place: int
     number: int
     session_id: str
     is_first_of_child: bool
+
+    @property
+    def problem(self) -> str:
+        """What failed in the turn, or what it recovered from, with the error's type; "" where nothing did."""
+        turn = self.turn
+        failed = [line.source for line in self.view.lines if line.depth == 0 and line.source >= 0]
+        sources = failed if turn.error else self.view.errors()
+        if not turn.error and not turn.recovered:
+            return ""
+        return error_line(self.view.lines[sources[0]].span) if sources else turn.error or turn.recovered or ""
 
 
 @dataclass(slots=True)
@@ -65,13 +78,15 @@ def session_outline(card: SessionCard) -> SessionOutline:
     sections: list[Section] = []
     turns: list[TurnLine] = []
     stack = [(0, card)]
+    before: SpanRow | None = None
     while stack:
         depth, current = stack.pop()
-        own = [
-            TurnLine(turn, len(turns) + at, at + 1, current.session_id, depth > 0 and at == 0)
-            for at, turn in enumerate(current.turns)
-        ]
-        turns += own
+        own: list[TurnLine] = []
+        for number, turn in enumerate(current.turns, 1):
+            view = outline(turn.roots, before=before)
+            before = view.last_call
+            own.append(TurnLine(turn, view, len(turns), number, current.session_id, depth > 0 and number == 1))
+            turns.append(own[-1])
         sections.append(Section(current, depth, own))
         stack += [(depth + 1, child) for child in reversed(current.children)]
     lengths = [line.turn.totals.duration or 0 for line in turns]

@@ -8,7 +8,7 @@ from mirascope_ops.views.escape import one_line
 from mirascope_ops.views.format import count, date, duration, plural, token_flow, usd
 from mirascope_ops.views.session_outline import SessionOutline, TurnLine, session_outline
 from mirascope_ops.views.text_trace import joined, name_text, status_text
-from mirascope_ops.views.words import NO_SPANS, run_words, session_word, short_error
+from mirascope_ops.views.words import NO_SPANS, run_words, session_word
 
 if TYPE_CHECKING:
     from mirascope_ops.analysis.rows import SessionCard
@@ -109,10 +109,10 @@ def _turn(line: TurnLine, indent: str) -> list[str]:
     under = " " * len(lead)
     told = [f"{lead}{one_line(turn.user or turn.name, _LIMIT)}"]
     if turn.error:
-        told.append(f"{under}✕ {one_line(short_error(turn.error), _LIMIT)}")
+        told.append(f"{under}✕ {one_line(line.problem, _LIMIT)}")
     else:
         if turn.recovered:
-            told.append(f"{under}! recovered from {one_line(short_error(turn.recovered), _LIMIT)}")
+            told.append(f"{under}! recovered from {one_line(line.problem, _LIMIT)}")
         if turn.assistant:
             told.append(f"{under}→ {one_line(turn.assistant, _LIMIT)}")
     return [*told, f"{under}{figures}"]

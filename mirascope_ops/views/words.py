@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from mirascope_ops.views.format import plural
@@ -23,9 +22,6 @@ STATUS = {
 
 NO_SPANS = "No spans here yet. Decorate a function with @ops.trace and call it, or wrap code in ops.span(name)."
 NO_SESSIONS = "No sessions here. A session starts with ops.session(id), or with %%ops_session in a cell."
-
-
-_QUALIFIED = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
 
 
 def trace_status(roots: Sequence[Node], failed: int) -> tuple[str, str]:
@@ -57,8 +53,3 @@ def session_word(card: SessionCard, failed: int) -> str:
     if failed:
         return plural(failed, "failed turn")
     return "error in a child" if card.children else ""
-
-
-def short_error(message: str) -> str:
-    """An error's line without the module of its class."""
-    return _QUALIFIED.sub("", message)

@@ -45,7 +45,10 @@ def test_sessions_are_a_table(card, html):
 
 
 def test_a_session_without_spans_is_listed_without_zeros(build_card):
-    assert rows(sessions_html([build_card("quiet", [])], 1))[1] == "quiet|✓ ok|no spans yet||||||24 Nov, 19:24|"
+    assert rows(sessions_html([build_card("quiet", [])], 1)) == [
+        "Session|Status|Last message|Last seen, UTC|",
+        "quiet|✓ ok|no spans yet|24 Nov, 19:24|",
+    ]
 
 
 def test_years_are_shown_where_they_differ(build_card):
@@ -84,6 +87,21 @@ def test_spans_picked_out_of_traces_are_a_table_of_spans(all_traces):
     assert rows(shown)[2] == (
         "llm  ChatCompletion|✓ ok|gpt-4o-mini → calls get_weather||80.8 ms|47 → 12|$0.000013|[7]|f9d136bb|"
     )
+
+
+def test_columns_in_which_nothing_is_known_are_left_out(span):
+    spans = [span(f"a{n}", None, "x", n, 1, trace_id=f"{n:032x}", execution_count=None) for n in range(2)]
+
+    assert rows(spans_html(spans, by="span"))[0] == "Span|Status|0 to 1 ms|Duration|Trace|"
+
+
+def test_a_failed_second_root_tells_its_error(span):
+    spans = [
+        span("a", None, "one", 0, 1),
+        span("b", None, "two", 2, 1, status="error", error_type="KeyError", error_message="city"),
+    ]
+
+    assert "KeyError: city" in rows(spans_html(spans, by="trace"))[1]
 
 
 def test_the_order_is_told(all_traces):

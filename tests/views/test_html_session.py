@@ -45,6 +45,13 @@ def test_turns_read_as_question_and_answer(card):
     assert "! recovered from RateLimitError → A short summary: all is well." in shown
 
 
+def test_a_failed_turn_names_the_errors_type(span, build_card, build_turn):
+    error = {"status": "error", "error_type": "IndexError", "error_message": "list index out of range"}
+    turn = build_turn([span("a", None, "boom", 0, 5, **error)], "x", None)
+
+    assert "✕ IndexError: list index out of range" in words(session_html(build_card("s", [turn])))
+
+
 def test_the_run_is_told_from_the_session(card):
     assert "this run 7 spans, session 24" in words(session_html(dataclasses.replace(card, run_spans=7, runs=2)))
     assert "this run no spans, session 24" in words(session_html(dataclasses.replace(card, run_spans=0)))

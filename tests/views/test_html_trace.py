@@ -88,6 +88,64 @@ def test_an_error_opens_on_the_notebooks_own_frames(failed, html):
     assert shown == html
 
 
+def test_an_error_of_a_container_is_open_too(span):
+    stack = (
+        'Traceback (most recent call last):\n  File "/tmp/ipykernel_1/2.py", line 4, in boom\n    return x[3]\n'
+        "IndexError: no\n"
+    )
+    event = EventRecord("exception", T0, {"exception.stacktrace": stack})
+    error = {"status": "error", "error_type": "IndexError", "error_message": "no", "events": (event,)}
+
+    shown = trace_html([span("a", None, "boom", 0, 5, input={"x": 1}, **error), span("b", "a", "inner", 1, 1)])
+
+    assert '<details class="pv" open>' in shown
+    assert "Notebook cell, line 4, in boomreturn x[3]" in words(shown)
+
+
+def test_what_led_to_an_error_is_folded(span):
+    stack = (
+        'Traceback (most recent call last):\n  File "/tmp/ipykernel_1/2.py", line 4, in f\n    g()\nKeyError: 1\n\n'
+        "The above exception was the direct cause of the following exception:\n\n"
+        'Traceback (most recent call last):\n  File "/tmp/ipykernel_1/2.py", line 6, in h\n    f()\n'
+        "  [Previous line repeated 990 more times]\nValueError: 2\n"
+    )
+    event = EventRecord("exception", T0, {"exception.stacktrace": stack, "mirascope.ops.exception.cells": "[1"})
+    error = {"status": "error", "error_type": "ValueError", "error_message": "2", "events": (event,)}
+
+    shown = words(trace_html([span("a", None, "h", 0, 5, **error)]))
+
+    assert "before it: KeyError: 1" in shown
+    assert "Notebook cell, line 6, in h, 990 times more" in shown
+
+
+def test_settings_are_read_from_openinference_too(span):
+    settings = json.dumps({"temperature": 0.7, "max_tokens": 64, "top_p": 1})
+    shown = trace_html(
+        [
+            span(
+                "a",
+                None,
+                "call",
+                0,
+                5,
+                kind="llm",
+                model="m",
+                output_tokens=3,
+                attributes={"llm.invocation_parameters": settings},
+            )
+        ]
+    )
+
+    assert "m · temperature 0.7 · top p 1 · max 64 tokens · 3 out" in words(shown)
+
+
+def test_columns_that_nothing_reports_give_their_room_to_the_bars(span):
+    shown = trace_html([span("a", None, "one", 0, 5)])
+
+    assert '<section class="tr nt"' in shown
+    assert 'data-t="Tokens"' not in shown
+
+
 def test_nothing_that_was_not_reported_is_shown_as_zero(failed):
     shown = words(trace_html(failed))
 
