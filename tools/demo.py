@@ -21,6 +21,7 @@ os.environ["MIRASCOPE_OPS_STORE"] = str(STORE)
 import nbformat  # noqa: E402
 import plotly.io  # noqa: E402
 from nbclient import NotebookClient  # noqa: E402
+from nbclient.exceptions import CellExecutionError  # noqa: E402
 from nbconvert import HTMLExporter  # noqa: E402
 
 import mirascope_ops as ops  # noqa: E402
@@ -30,7 +31,11 @@ def execute() -> nbformat.NotebookNode:
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     with tempfile.TemporaryDirectory() as profile:  # your own IPython startup files are none of the demo's business
         os.environ["IPYTHONDIR"] = profile
-        NotebookClient(notebook, resources={"metadata": {"path": str(NOTEBOOK.parent)}}).execute()
+        NotebookClient(
+            notebook,
+            resources={"metadata": {"path": str(NOTEBOOK.parent)}},
+            extra_arguments=["--log-level=ERROR"],  # or the kernel remarks on its own transport
+        ).execute()
     return notebook
 
 
@@ -85,7 +90,11 @@ def main() -> int:
         old.unlink()
     print(f"Running {NOTEBOOK.relative_to(ROOT)} ...", flush=True)
     start = time.perf_counter()
-    notebook = execute()
+    try:
+        notebook = execute()
+    except CellExecutionError as error:
+        print(error)
+        return 1
     seconds = time.perf_counter() - start
     PAGE.write_text(render(notebook), encoding="utf-8")
     print(report(sum(cell.cell_type == "code" for cell in notebook.cells), seconds))
