@@ -42,7 +42,13 @@ def _read(span: SpanRow) -> list[Section]:
         text = event.attributes.get("exception.stacktrace")
         if isinstance(text, str) and len(text) > len(found):
             found, cells = text, _cells(event.attributes.get(CELLS_KEY))
-    return read_traceback(found, cells)
+    return [_without_ours(section) for section in read_traceback(found, cells)]
+
+
+def _without_ours(section: Section) -> Section:
+    """Without our own wrappers: they stand between all functions that are traced, and tell nothing."""
+    *outer, raised = section.frames
+    return Section([*(frame for frame in outer if frame.package != "mirascope_ops"), raised], section.message)
 
 
 def _cells(text: Any) -> dict[str, int]:

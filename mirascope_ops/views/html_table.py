@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mirascope_ops.views.html_parts import unseen
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,10 +39,10 @@ def _class(name: str) -> str:
 
 def head_html(title: str, about: str, right: str) -> str:
     """The line above a table: what it is, how much of it, and figures at the right."""
-    aside = f'<span class="me">{right}</span>' if right else ""
-    return f'<div class="tp"><h4>{title}</h4> <span class="q">{about}</span> {aside}</div>'
+    aside = f'{unseen(" · ")}<span class="me">{right}</span>' if right else ""
+    return f'<div class="tp"><h4>{title}</h4> <span class="q">{about}</span>{aside}</div>'
 
 
 def foot_html(left: str, right: str) -> str:
     """The line below a table: what was cut, and the next calls."""
-    return f'<p class="kb"><span>{left}</span> <span>{right}</span></p>'
+    return f'<p class="kb"><span>{left}</span>{unseen(" · ")}<span>{right}</span></p>'

@@ -102,6 +102,19 @@ def test_an_error_of_a_container_is_open_too(span):
     assert "Notebook cell, line 4, in boomreturn x[3]" in words(shown)
 
 
+def test_our_own_wrappers_are_no_part_of_a_traceback(span):
+    stack = (
+        'Traceback (most recent call last):\n  File "/x/mirascope_ops/core/tracing.py", line 9, in wrapper\n    fn()\n'
+        '  File "/tmp/ipykernel_1/2.py", line 6, in h\n    f()\nValueError: 2\n'
+    )
+    event = EventRecord("exception", T0, {"exception.stacktrace": stack})
+
+    shown = words(trace_html([span("a", None, "h", 0, 5, status="error", events=(event,))]))
+
+    assert "in h" in shown
+    assert "wrapper" not in shown
+
+
 def test_what_led_to_an_error_is_folded(span):
     stack = (
         'Traceback (most recent call last):\n  File "/tmp/ipykernel_1/2.py", line 4, in f\n    g()\nKeyError: 1\n\n'
