@@ -13,6 +13,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from mirascope_ops.core import context
+from mirascope_ops.core.methods import TracedMethod
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -169,10 +170,19 @@ def in_context(fn: F, variable: ContextVar[Any], manager: Callable[[], Any]) -> 
         def close(self, error: BaseException | None) -> None:
             self._manager.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
 
+    if isinstance(fn, TracedMethod):  # `@ops.session(...)` on top of `@ops.trace`, in a class body
+        return cast("F", type(fn)(in_context(fn.function, variable, manager)))
+    wrapper = _in_managed(fn, variable, manager, _Managed)
+    if hasattr(fn, "wrapped"):  # on top of `@ops.trace`: the other way to call the function is wrapped too
+        cast("Any", wrapper).wrapped = _in_managed(cast("Any", fn).wrapped, variable, manager, _Managed)
+    return wrapper
+
+
+def _in_managed(fn: F, variable: ContextVar[Any], manager: Callable[[], Any], scope: Callable[..., Scope]) -> F:
     if inspect.isasyncgenfunction(fn):
-        return around_async_generator(fn, variable, _Managed)
+        return around_async_generator(fn, variable, scope)
     if inspect.isgeneratorfunction(fn):
-        return around_generator(fn, variable, _Managed)
+        return around_generator(fn, variable, scope)
     if inspect.iscoroutinefunction(fn):
 
         @functools.wraps(fn)

@@ -130,7 +130,9 @@ def dump_result(value: Any) -> Any:
     """
     kind = type(value)  # pyright: ignore[reportUnknownVariableType] - whatever the user's value is
     if kind in _PRIMITIVES:
-        return text(value) if kind is str else (value if kind is not int or -(2**63) <= value < 2**63 else str(value))
+        return (
+            text(value) if kind is str else (value if kind is not int or -(2**63) <= value < 2**63 else digits(value))
+        )
     return None if value is None else dump(value)
 
 
@@ -153,7 +155,17 @@ def cut(value: str) -> str:
         True
     """
     kept = policy.limit
+    if len(value) <= kept:
+        return value
     return f"{value[:kept]}… [{len(value) - kept:,} more characters]"
+
+
+def digits(value: int) -> str:
+    """Return an int of any size as text; in hex where Python refuses to write that many decimal digits."""
+    try:
+        return cut(str(value))
+    except ValueError:
+        return cut(hex(value))
 
 
 def attribute(value: Any, key: str = "") -> Any:
@@ -172,7 +184,7 @@ def attribute(value: Any, key: str = "") -> Any:
     if isinstance(value, bool | float):
         return value
     if isinstance(value, int):
-        return int(value) if -(2**63) <= value < 2**63 else str(value)
+        return int(value) if -(2**63) <= value < 2**63 else digits(value)
     if isinstance(value, list | tuple | set | frozenset):
         items: list[Any] = list(cast("Collection[Any]", value))
         kinds: set[Any] = {type(item) for item in items}
@@ -210,7 +222,7 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, str):
         return str(value).encode("utf-8", "backslashreplace").decode()
     if isinstance(value, int) and not isinstance(value, bool):
-        return int(value) if -(2**63) <= value < 2**64 else str(value)
+        return int(value) if -(2**63) <= value < 2**64 else digits(value)
     return value
 
 

@@ -7,10 +7,11 @@ while an instrumentation that starts from a fresh Context (server middlewares do
 
 from __future__ import annotations
 
+import math
 import re
 from contextvars import ContextVar, Token
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, Self, TypeVar, cast
 
 import orjson
 from opentelemetry.context import create_key
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 MAX_ID_LENGTH: Final = 256
 # C0, DEL, C1 and lone surrogates: none of them survives an HTTP header or a JSON file.
 _FORBIDDEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_JSON_ONLY: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 KEY: Final = create_key("mirascope-ops-session")
 
 
@@ -318,16 +320,19 @@ def _checked_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
         SessionError: A key is not a str or a value is not JSON; the message names the key.
     """
     checked: dict[str, Any] = {}
-    given: dict[Any, Any] = dict(attributes)
+    try:
+        given: dict[Any, Any] = dict(attributes)
+    except (TypeError, ValueError) as error:
+        message = f"Session attributes must be a mapping such as {{'user_tier': 'premium'}}, got {attributes!r:.80}."
+        raise SessionError(message) from error
     for key, value in given.items():
         if not isinstance(key, str):
             message = f"A session attribute's key must be a str, got {key!r} ({type(key).__name__})."
             raise SessionError(message)
         try:
-            checked[key] = orjson.loads(
-                orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME)
-            )
-            key.encode()
+            text = orjson.dumps({key: value}, option=_JSON_ONLY)  # first: it refuses cycles and too deep nesting
+            _require_json(value)
+            checked[key] = orjson.loads(text)[key]
         except (TypeError, ValueError) as error:
             message = (
                 f"The session attribute {key!r} must be a JSON value (str, number, bool, None, list, dict), "
@@ -335,6 +340,22 @@ def _checked_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
             )
             raise SessionError(message) from error
     return checked
+
+
+def _require_json(value: Any) -> None:
+    """Refuse what orjson writes as something else than it is: UUIDs and enums as text, NaN as null."""
+    if isinstance(value, dict):
+        for item in cast("dict[str, Any]", value).values():
+            _require_json(item)
+    elif isinstance(value, list | tuple):
+        for item in cast("list[Any]", value):
+            _require_json(item)
+    elif not (value is None or isinstance(value, str | bool | int | float)):
+        message = f"{type(value).__name__} is no JSON value"
+        raise TypeError(message)
+    elif isinstance(value, float) and not math.isfinite(value):
+        message = f"{value} is no JSON value"
+        raise ValueError(message)
 
 
 def _record(changed: SessionContext) -> None:

@@ -139,7 +139,7 @@ class CallSite:
         )
         for name, default in self._defaults.items():
             if name not in values:
-                values[name] = orjson.Fragment(default)
+                values[name] = orjson.loads(default)
         types = {name: self._annotations.get(name) or _json_type(value) for name, value in values.items()}
         return orjson.dumps(types).decode(), orjson.dumps(values).decode()
 
@@ -171,7 +171,9 @@ def qualified_name(fn: Callable[..., Any]) -> str:
 
 def _type_text(annotation: Any) -> str:
     """Write an annotation as Mirascope does: a class's name, else its text."""
-    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", None) or str(annotation)
+    if isinstance(annotation, str):  # a quoted one, under `from __future__ import annotations`, is quoted twice
+        return annotation[1:-1] if annotation[:1] == annotation[-1:] and annotation[:1] in "'\"" else annotation
+    return getattr(annotation, "__name__", None) or str(annotation)
 
 
 def _json_type(value: Any) -> str:

@@ -8,10 +8,9 @@ limits, processors, id generator, resource) holds for it; see `pipeline`.
 
 from __future__ import annotations
 
-import sys
 import traceback
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from opentelemetry import trace as otel_trace
 from opentelemetry.attributes import BoundedAttributes
@@ -50,6 +49,7 @@ _NO_STATE: Final = TraceState()
 _UNSET, _OK, _ERROR = StatusCode.UNSET.value, StatusCode.OK.value, StatusCode.ERROR.value
 _CODES: Final = {code.value: code for code in StatusCode}
 _NO_ATTRIBUTES: Final[Mapping[str, Any]] = MappingProxyType({})
+_T = TypeVar("_T")
 _put = cast("Callable[[Context, str, object], None]", dict.__setitem__)  # pyright: ignore[reportUnknownMemberType] - Context forbids item assignment to its users
 _new = object.__new__
 _get, _attach, _reset, _SPAN_KEY = context.get, context.attach_context, context.CONTEXT.reset, context.SPAN_KEY
@@ -254,7 +254,10 @@ class Span(otel_trace.Span, ReadableSpan):
         if self._end_time is None and context.is_valid:
             if self._link_list is None:
                 self._link_list = []
-            self._link_list.append(Link(context, dict(attributes or {})))
+            kept = {
+                key: capture.attribute(value, key) for key, value in (attributes or {}).items() if value is not None
+            }
+            self._link_list.append(Link(context, kept))
 
     def update_name(self, name: str) -> None:
         """Rename the span."""
@@ -353,7 +356,7 @@ class Span(otel_trace.Span, ReadableSpan):
         """The events, the newest ones where the provider's limit is reached."""
         limits = self._pipe.limits
         longest = limits.max_attribute_length
-        kept = (self._event_list or [])[-limits.max_events :] if limits.max_events else self._event_list or []
+        kept = _newest(self._event_list, limits.max_events)
         return tuple(
             Event(name, BoundedAttributes(limits.max_event_attributes, found, max_value_len=longest), time)
             for name, time, found in kept
@@ -364,9 +367,13 @@ class Span(otel_trace.Span, ReadableSpan):
     @property
     def links(self) -> Sequence[Link]:
         """The links, the newest ones where the provider's limit is reached."""
-        limit = self._pipe.limits.max_links
-        found = self._link_list or []
-        return tuple(found[-limit:] if limit else found)
+        limits = self._pipe.limits
+        longest = limits.max_attribute_length
+        kept = _newest(self._link_list, limits.max_links)
+        return tuple(
+            Link(link.context, BoundedAttributes(limits.max_link_attributes, link.attributes, max_value_len=longest))
+            for link in kept
+        )
 
     _links = links  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
 
@@ -378,12 +385,12 @@ class Span(otel_trace.Span, ReadableSpan):
     @property
     def dropped_events(self) -> int:
         """Events over the provider's limit."""
-        return max(0, len(self._event_list or ()) - (self._pipe.limits.max_events or len(self._event_list or ())))
+        return len(self._event_list or ()) - len(_newest(self._event_list, self._pipe.limits.max_events))
 
     @property
     def dropped_links(self) -> int:
         """Links over the provider's limit."""
-        return max(0, len(self._link_list or ()) - (self._pipe.limits.max_links or len(self._link_list or ())))
+        return len(self._link_list or ()) - len(_newest(self._link_list, self._pipe.limits.max_links))
 
     @property
     def resource(self) -> Any:
@@ -413,12 +420,9 @@ class Span(otel_trace.Span, ReadableSpan):
         try:
             if isinstance(error, GeneratorExit) or (isinstance(error, SystemExit) and error.code in (None, 0)):
                 return
-            asyncio = sys.modules.get("asyncio")  # a task can be cancelled only where it is imported already
-            cancelled = asyncio is not None and isinstance(error, asyncio.CancelledError)
-            if cancelled or isinstance(error, Exception | KeyboardInterrupt | SystemExit):
-                self.record_exception(error, escaped=True)
-                last = self._event_list[-1][2] if self._event_list else _NO_ATTRIBUTES
-                self.set_status(StatusCode.ERROR, f"{type(error).__name__}: {last.get(keys.EXCEPTION_MESSAGE, '')}")
+            self.record_exception(error, escaped=True)
+            last = self._event_list[-1][2] if self._event_list else _NO_ATTRIBUTES
+            self.set_status(StatusCode.ERROR, f"{type(error).__name__}: {last.get(keys.EXCEPTION_MESSAGE, '')}")
         except Exception as fault:  # noqa: BLE001 - our bug is not the user's exception
             guard.report("recording an exception", fault)
 
@@ -509,7 +513,10 @@ class Span(otel_trace.Span, ReadableSpan):
         self._context_token = _attach(inside)
         self._start_time = clock.now()
         if pipe.exporting and self._readable:
-            pipe.multi.on_start(self, parent_context=around)
+            try:
+                pipe.multi.on_start(self, parent_context=around)
+            except Exception as error:  # noqa: BLE001 - a processor's bug is not the user's exception
+                guard.report("telling span processors of a start", error)
 
     def _join(self, parent: Any) -> None:
         """Take the place below a span; become a root where that has no valid context."""
@@ -519,6 +526,7 @@ class Span(otel_trace.Span, ReadableSpan):
             self._parent_id = parent._id
             if parent._flags is not _SAMPLED:
                 self._flags = parent._flags
+                self._readable = parent._flags.sampled
             if parent._state is not _NO_STATE:
                 self._state = parent._state
             return
@@ -530,12 +538,17 @@ class Span(otel_trace.Span, ReadableSpan):
         self._parent_id = found.span_id
         self._trace = found.trace_id
         self._flags = found.trace_flags
+        self._readable = found.trace_flags.sampled  # the default sampler does as the parent did
         self._state = found.trace_state
 
     def _sample(self, sampler: Any, around: Context) -> None:
         """Ask the user's sampler. A dropped span is recorded locally all the same and says so on the wire."""
         known = self.all_attributes()
-        result = sampler.should_sample(around, self._trace, self._name, self._kind, known, ())
+        try:
+            result = sampler.should_sample(around, self._trace, self._name, self._kind, known, ())
+        except Exception as error:  # noqa: BLE001 - a sampler's bug is not the user's exception
+            guard.report("asking the sampler", error)
+            return
         self._flags = _SAMPLED if result.decision.is_sampled() else _NOT_SAMPLED
         self._readable = result.decision.is_recording()
         self._state = result.trace_state or _NO_STATE
@@ -543,6 +556,12 @@ class Span(otel_trace.Span, ReadableSpan):
         for key, value in more.items():
             if key not in known:
                 self._keep(key, value)
+
+
+def _newest(items: list[_T] | None, limit: int | None) -> list[_T]:
+    """Return the last items, at most so many; all where there is no limit."""
+    found = items or []
+    return found if limit is None else found[max(0, len(found) - limit) :]
 
 
 def assemble(

@@ -151,6 +151,8 @@ def _decorate(fn: Any, **options: Any) -> Any:
         traced: Any = _decorate(cast("staticmethod[..., Any]", fn).__func__, **options)
         function = traced.function if isinstance(traced, TracedMethod) else traced
         return staticmethod(function) if isinstance(fn, staticmethod) else TracedClassMethod(function)
+    if isinstance(fn, functools.partial):
+        return _decorate_partial(cast("functools.partial[Any]", fn), options)
     if isinstance(fn, type):
         message = f"{fn.__qualname__} is a class: decorate its methods with @ops.trace instead."
         raise TraceTargetError(message)
@@ -172,11 +174,18 @@ def _decorate(fn: Any, **options: Any) -> Any:
     return TracedMethod(wrapper) if _is_in_class_body(fn) else wrapper
 
 
+def _decorate_partial(fn: functools.partial[Any], options: dict[str, Any]) -> Any:
+    """Trace the function in a partial and bind its arguments again: it stays a partial, of the same kind."""
+    inner: Any = _decorate(fn.func, **options)
+    function = inner.function if isinstance(inner, TracedMethod) else inner
+    traced: Any = functools.partial(function, *fn.args, **fn.keywords)
+    traced.wrapped = functools.partial(cast("Any", function).wrapped, *fn.args, **fn.keywords)
+    return traced
+
+
 def _has_async_call(fn: Any) -> bool:
-    """Tell whether a callable object, or the function in a partial, is called with `await`."""
-    kind = cast("type[Any]", type(fn))
-    call: Any = fn.func if kind is functools.partial else getattr(kind, "__call__", None)  # noqa: B004 - it is wanted
-    return inspect.iscoroutinefunction(call)
+    """Tell whether a callable object is called with `await`."""
+    return inspect.iscoroutinefunction(getattr(cast("type[Any]", type(fn)), "__call__", None))  # noqa: B004 - it is wanted
 
 
 def _is_in_class_body(fn: Any) -> bool:
