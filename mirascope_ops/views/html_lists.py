@@ -97,8 +97,7 @@ def _traces(traces: Sequence[_Trace], order: Order, limits: Limits) -> str:
     foot = foot_html(left, f"{code('ops.get_trace(id)')} · {code('.figure()')} {code('.to_pandas()')}")
     rows = [_trace_row(one, end) for one in shown]
     added = ["e" if one.status == "error" else "q" for one in shown]
-    kinds = {one.root.kind for one in shown}
-    return article(head + table_html(columns, rows, added) + foot, f"Traces, {some}", ("list",), kinds)
+    return article(head + table_html(columns, rows, added) + foot, f"Traces, {some}", ("list",))
 
 
 def _summary(lengths: Sequence[int], failed: int) -> str:
@@ -190,5 +189,4 @@ def _spans(spans: Sequence[SpanRow], limits: Limits) -> str:
             )
         )
     added = ["e" if span.status == "error" else "q" for span in shown]
-    kinds = {span.kind for span in shown}
-    return article(head + table_html(columns, rows, added) + foot, f"Spans, {some}", ("list",), kinds)
+    return article(head + table_html(columns, rows, added) + foot, f"Spans, {some}", ("list",))

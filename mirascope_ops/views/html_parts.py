@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from mirascope_ops.views.escape import html_text, one_line
 from mirascope_ops.views.format import date, duration, short_id, token_flow, tokens, usd
-from mirascope_ops.views.styles import kind_class, style
+from mirascope_ops.views.styles import KIND_COLOURS, kind_class, style
 from mirascope_ops.views.words import STATUS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from mirascope_ops.analysis.rows import SpanRow, Totals
 
@@ -62,9 +62,15 @@ def status_class(status: str) -> str:
     return _STATUS_CLASS[status]
 
 
-def article(inner: str, label: str, parts: Sequence[str], kinds: Iterable[str] = ()) -> str:
-    """One output: a named article with its style sheet."""
-    return f'<article class="mo" aria-label="{html_text(one_line(label, 160))}">{style(parts, kinds)}{inner}</article>'
+def article(inner: str, label: str, parts: Sequence[str]) -> str:
+    """One output: a named article with its style sheet.
+
+    What the sheet needs is read off the markup: user text cannot hold a class, as its quotes are escaped.
+    """
+    kinds = [kind for kind in KIND_COLOURS if f'class="ic {kind_class(kind)}"' in inner]
+    used = [*parts, "error"] if 'class="xm"' in inner else parts
+    name = html_text(one_line(label, 160))
+    return f'<article class="mo" aria-label="{name}">{style(used, kinds)}{inner}</article>'
 
 
 def header(title: str, status: str, meta: Sequence[str], figures: str, chips: str = "") -> str:

@@ -140,10 +140,9 @@ def _session(view: SessionOutline, limits: Limits) -> str:
         body += f'<ol class="tu">{items}{more}</ol>' if items or more else ""
     body += "</div></details>" * len(open_levels)
     body += _footer(view, len(shown), limits, body)
-    kinds = {line.span.kind for place in shown for line in view.turns[place].view.lines} | {"tool"}
     word = STATUS[card.status][1]
     label = f"Session {one_line(card.session_id, 80)}, {plural(len(view.turns), 'turn')}, {word}"
-    return article(body, label, ("tree", "session"), kinds)
+    return article(body, label, ("tree", "session"))
 
 
 def _sparks(view: SessionOutline) -> str:

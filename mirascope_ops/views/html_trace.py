@@ -82,8 +82,7 @@ def _trace(view: Outline, roots: Sequence[Node], figures: Totals, limits: Limits
     notes.append(f"{code('trace.figure()')} for the timeline")
     took = f", {duration(figures.duration)}" if figures.duration is not None else ""
     label = f"Trace {first.name}, {word or status}{took}"
-    kinds = {line.span.kind for line in view.lines} | {"tool"}
-    return article(head + tree + footer(*notes), label, ("tree",), kinds)
+    return article(head + tree + footer(*notes), label, ("tree",))
 
 
 def trace_figures(figures: Totals) -> str:
@@ -121,6 +120,6 @@ def span_html(span: SpanRow) -> str:
         panel = panel_html(view.lines[0], view, limits.value)
         cut = f"long values are cut, whole in {code('span.input')} and {code('span.output')}" if was_cut(panel) else ""
         body = f'<div class="tr">{panel}</div>{footer(cut) if cut else ""}'
-        return article(shown + body, f"Span {span.name}, {status}", ("tree",), {span.kind, "tool"})
+        return article(shown + body, f"Span {span.name}, {status}", ("tree",))
 
     return fit(render)

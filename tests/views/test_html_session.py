@@ -145,4 +145,4 @@ def test_sessions_a_thousand_deep_are_flattened(span, build_card, build_turn):
 
 
 def test_the_style_sheet_is_small(card):
-    assert len(session_html(card).split("</style>")[0].encode()) < 10_400
+    assert len(session_html(card).split("</style>")[0].encode()) < 10_240

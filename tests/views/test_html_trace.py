@@ -236,6 +236,14 @@ def test_the_style_sheet_is_small(weather):
     assert len(trace_html(weather).split("</style>")[0].encode()) < 9_000
 
 
+def test_a_sheet_has_only_what_its_output_uses(weather, failed):
+    sheets = [trace_html(spans).split("</style>")[0] for spans in (weather, failed)]
+
+    assert [".tb" in sheet for sheet in sheets] == [False, True]
+    assert [".ic.too" in sheet for sheet in sheets] == [True, False]
+    assert not any(".ic.emb" in sheet for sheet in sheets)
+
+
 def test_rows_are_small(span):
     spans = [span("r", None, "root", 0, 1000, kind="chain")]
     spans += [span(f"c{n}", "r", "ChatCompletion", n, 1, kind="llm", input_tokens=64, output_tokens=7, cost=1e-5)
@@ -243,8 +251,8 @@ def test_rows_are_small(span):
 
     small, large = len(trace_html(spans[:51])), len(trace_html(spans))
 
-    # Each has a panel too: with its model line, without it a row is about 450 bytes.
-    assert (large - small) / 50 < 620
+    # A panel with a model line included.
+    assert (large - small) / 50 < 450
 
 
 def test_five_thousand_spans_fit_and_say_what_was_cut(span):
