@@ -1,0 +1,164 @@
+"""Reading a magic's line: splitting it without breaking quotes or JSON, and parsing what was split."""
+
+from __future__ import annotations
+
+import json
+import keyword
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from IPython.core.error import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+_DECODER: Final = json.JSONDecoder()
+_KEY: Final = re.compile(r"[^\s='\"]+=")
+
+
+def split(line: str) -> list[str]:
+    """Split a magic's line at spaces; quotes hold words together, and so does JSON after `KEY=`.
+
+    Never raises: a quote that is not closed is a character like any other.
+
+    Example:
+        >>> split('"my session" -a tags=["a", "b"] -a note="two words"')
+        ['my session', '-a', 'tags=["a", "b"]', '-a', 'note="two words"']
+    """
+    words: list[str] = []
+    at = 0
+    while at < len(line):
+        if line[at].isspace():
+            at += 1
+            continue
+        if (found := _KEY.match(line, at)) and (end := _json_end(line, found.end())):
+            words.append(line[at:end])
+            at = end
+            continue
+        word, at = _word(line, at)
+        words.append(word)
+    return words
+
+
+def _json_end(line: str, start: int) -> int | None:
+    """Return where a JSON value that starts here ends, if it is a word of its own."""
+    try:
+        end = _DECODER.raw_decode(line, start)[1]
+    except (ValueError, RecursionError):
+        return None
+    return end if end == len(line) or line[end].isspace() else None
+
+
+def _word(line: str, at: int) -> tuple[str, int]:
+    """Read one word, as a shell would but for backslashes, which stay."""
+    word = ""
+    while at < len(line) and not line[at].isspace():
+        close = line.find(line[at], at + 1) if line[at] in "'\"" else -1
+        if close > 0:
+            word += line[at + 1 : close]
+            at = close + 1
+        else:
+            word += line[at]
+            at += 1
+    return word, at
+
+
+def protect(line: str) -> str:
+    """Double the braces of JSON objects in `KEY={...}`, so that IPython's `{name}` expansion leaves them alone.
+
+    Example:
+        >>> protect('{user} -a filter={"a": 1}')
+        '{user} -a filter={{"a": 1}}'
+    """
+    done = ""
+    at = 0
+    for found in _KEY.finditer(line):
+        start = found.end()
+        end = _json_end(line, start) if found.start() >= at else None
+        if end and line[start] in "{[":
+            done += line[at:start] + line[start:end].replace("{", "{{").replace("}", "}}")
+            at = end
+    return done + line[at:]
+
+
+def wants_help(header: str) -> bool:
+    """Whether a line asks for help."""
+    return not {"-h", "--help"}.isdisjoint(split(header))
+
+
+def parse(name: str, parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
+    """Parse a magic's line.
+
+    Args:
+        name: The magic as it is typed, such as "%%ops_session", for the message.
+        parser: The magic's parser.
+        line: What follows the name.
+
+    Raises:
+        UsageError: An option is unknown or lacks its value; the message says how the magic is used.
+    """
+    try:
+        return parser.parse_args(split(line))
+    except UsageError as error:
+        usage = " ".join(parser.format_usage().split("%", 1)[-1].split())
+        prefix = name.removesuffix(usage.split(" ", 1)[0])
+        message = f"{name}: {error}\nUsage: {prefix}{usage}\n{name} -h explains the options."
+        raise UsageError(message) from None
+
+
+def attributes(pairs: Sequence[str] | None) -> dict[str, Any]:
+    """Read `KEY=VALUE` words: a VALUE is JSON where it parses, else text.
+
+    Example:
+        >>> attributes(["tier=premium", "turns=3", 'tags=["a"]'])
+        {'tier': 'premium', 'turns': 3, 'tags': ['a']}
+
+    Raises:
+        UsageError: A word has no `=` or nothing before it.
+    """
+    read: dict[str, Any] = {}
+    for pair in pairs or ():
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            message = f"-a takes KEY=VALUE, got {pair!r}. Write, for example: -a user_tier=premium"
+            raise UsageError(message)
+        read[key] = _value(value)
+    return read
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _no_constant(name: str) -> Any:
+    """NaN and Infinity are no JSON, whatever Python's parser thinks: they are text."""
+    raise ValueError(name)
+
+
+def variable(name: str | None, option: str) -> str | None:
+    """Check the name of a variable that a magic is to set.
+
+    Raises:
+        UsageError: It is no Python name.
+    """
+    if name is not None and (not name.isidentifier() or keyword.iskeyword(name)):
+        message = f"{option} takes the name of a variable, got {name!r}. Write, for example: {option} result"
+        raise UsageError(message)
+    return name
+
+
+def positive(option: str) -> Callable[[str], int]:
+    """Return a converter for an option that takes a whole number of at least 1."""
+
+    def convert(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdigit() else 0
+        if number < 1:
+            message = f"{option} takes a whole number of at least 1, got {text!r}."
+            raise UsageError(message)
+        return number
+
+    return convert

@@ -1,0 +1,45 @@
+"""Which notebook cell is running: what the kernel was told about it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from mirascope_ops.core.cell import Cell
+
+
+def cell_of(shell: Any, info: Any) -> Cell:
+    """Describe the cell that is about to run.
+
+    Args:
+        shell: The InteractiveShell.
+        info: The ExecutionInfo of `pre_run_cell`.
+    """
+    return Cell(_cell_id(shell, info), execution_count(shell, info), _notebook(shell))
+
+
+def execution_count(shell: Any, info: Any) -> int:
+    """Return the number that the cell gets as `In [n]`.
+
+    IPython counts up before `pre_run_cell`, and only for cells that go into the history.
+    """
+    return shell.execution_count - 1 if info.store_history else shell.execution_count
+
+
+def request_of(shell: Any) -> dict[str, Any]:
+    """Return the kernel's message that asked for this execution; empty where there is no kernel."""
+    kernel = getattr(shell, "kernel", None)
+    get_parent = getattr(kernel, "get_parent", None)
+    return (get_parent() or {}) if callable(get_parent) else {}
+
+
+def _cell_id(shell: Any, info: Any) -> str | None:
+    # VS Code and JupyterLab send it in the request's metadata; ipykernel hands it on to IPython.
+    found = getattr(info, "cell_id", None) or (request_of(shell).get("metadata") or {}).get("cellId")
+    return str(found) if found else None
+
+
+def _notebook(shell: Any) -> str | None:
+    # Jupyter Server sets the variable when it starts a kernel for a notebook, VS Code sets the name.
+    found = os.environ.get("JPY_SESSION_NAME") or shell.user_ns.get("__vsc_ipynb_file__")
+    return str(found) if found else None

@@ -1,0 +1,198 @@
+"""Kernels and shells for the notebook's tests."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from jupyter_client.manager import KernelManager
+from traitlets.config import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from jupyter_client.blocking.client import BlockingKernelClient
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass
+class Reply:
+    """What a frontend got for one cell."""
+
+    content: dict[str, Any]
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        return self.content["status"]
+
+    @property
+    def error(self) -> str | None:
+        return f"{self.content['ename']}: {self.content['evalue']}" if self.status == "error" else None
+
+    @property
+    def kinds(self) -> list[str]:
+        return [output["kind"] for output in self.outputs]
+
+    @property
+    def stdout(self) -> str:
+        return "".join(output["text"] for output in self.outputs if output.get("name") == "stdout")
+
+    @property
+    def stderr(self) -> str:
+        return "".join(output["text"] for output in self.outputs if output.get("name") == "stderr")
+
+    @property
+    def result(self) -> str | None:
+        """The text of `Out[n]`."""
+        return next((o["data"]["text/plain"] for o in self.outputs if o["kind"] == "execute_result"), None)
+
+    @property
+    def displayed(self) -> list[dict[str, Any]]:
+        return [output["data"] for output in self.outputs if output["kind"] == "display_data"]
+
+    @property
+    def coloured_traceback(self) -> list[str]:
+        return next((output["traceback"] for output in self.outputs if output["kind"] == "error"), [])
+
+    @property
+    def traceback(self) -> str:
+        return _ANSI.sub("", "\n".join(self.coloured_traceback))
+
+
+class Kernel:
+    """A real kernel, spoken to as a frontend does."""
+
+    def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
+        self.manager = manager
+        self.client = client
+
+    def run(
+        self,
+        code: str,
+        cell_id: str | None = None,
+        *,
+        meanwhile: Callable[[], None] | None = None,
+        silent: bool = False,
+        history: bool = True,
+    ) -> Reply:
+        """Execute one cell and collect what comes back.
+
+        Args:
+            code: The cell.
+            cell_id: The id in the request's metadata, as JupyterLab sends it.
+            meanwhile: Called at the cell's first output.
+            silent: As in the execute request.
+            history: As in the execute request.
+        """
+        content = {
+            "code": code,
+            "silent": silent,
+            "store_history": history,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": False,
+        }
+        message = self.client.session.msg("execute_request", content, metadata={"cellId": cell_id} if cell_id else {})
+        self.client.shell_channel.send(message)
+        outputs: list[dict[str, Any]] = []
+        request = message["header"]["msg_id"]
+        while True:
+            answer = self.client.get_iopub_msg(timeout=30)
+            if answer["parent_header"].get("msg_id") != request:
+                continue
+            kind = answer["msg_type"]
+            if kind == "status" and answer["content"]["execution_state"] == "idle":
+                break
+            if kind in {"status", "execute_input"}:
+                continue
+            if kind == "stream" and outputs and outputs[-1].get("name") == answer["content"]["name"]:
+                outputs[-1]["text"] += answer["content"]["text"]
+            else:
+                outputs.append({"kind": kind, **answer["content"]})
+            if meanwhile is not None:
+                meanwhile()
+                meanwhile = None
+        while (reply := self.client.get_shell_msg(timeout=30))["parent_header"]["msg_id"] != request:
+            pass
+        return Reply(reply["content"], outputs)
+
+    def value(self, expression: str) -> Any:
+        """Evaluate an expression in the kernel, out of sight of its history; it must be a literal's repr."""
+        import ast
+
+        printed = self.run(f"print(repr({expression}), end='')", history=False)
+        assert printed.status == "ok", printed.traceback
+        return ast.literal_eval(printed.stdout)
+
+    def is_complete(self, code: str) -> str:
+        request = self.client.is_complete(code)
+        while (reply := self.client.get_shell_msg(timeout=10))["parent_header"]["msg_id"] != request:
+            pass
+        return reply["content"]["status"]
+
+
+def start_kernel(cwd: Path, **environment: str) -> Iterator[Kernel]:
+    """Start a kernel on this Python; generators of fixtures delegate to it."""
+    import os
+
+    manager = KernelManager(kernel_name="python3")
+    manager.kernel_spec.argv[0] = sys.executable
+    root = str(__import__("pathlib").Path(__file__).parents[2])
+    manager.start_kernel(
+        cwd=str(cwd),
+        env={
+            **os.environ,
+            "PYTHONPATH": root,
+            "MIRASCOPE_OPS_STORE": ":memory:",
+            "IPYTHONDIR": str(cwd / "ipython"),
+            **environment,
+        },
+    )
+    client = manager.blocking_client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        yield Kernel(manager, client)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+        manager.cleanup_resources()
+
+
+@pytest.fixture(scope="module")
+def bare_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """A kernel without the extension, to compare with."""
+    yield from start_kernel(tmp_path_factory.mktemp("bare"), JPY_SESSION_NAME="notes/travel.ipynb")
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """A kernel with the extension loaded, shared by the tests of a module."""
+    for started in start_kernel(tmp_path_factory.mktemp("kernel"), JPY_SESSION_NAME="notes/travel.ipynb"):
+        loaded = started.run("%load_ext mirascope_ops")
+        assert loaded.status == "ok", loaded.traceback
+        yield started
+
+
+@pytest.fixture
+def shell() -> Iterator[Any]:
+    """A fresh IPython shell in this process."""
+    InteractiveShell.clear_instance()
+    config = Config()
+    config.HistoryManager.hist_file = ":memory:"
+    config.HistoryManager.enabled = False
+    made = InteractiveShell.instance(config=config)
+    hooks = sys.displayhook, sys.excepthook
+    try:
+        yield made
+    finally:
+        sys.displayhook, sys.excepthook = hooks
+        made.atexit_operations()
+        InteractiveShell.clear_instance()
