@@ -194,6 +194,16 @@ class session:  # noqa: N801 - used as a function, in `with ops.session(...)`, a
         self._attributes = _checked_attributes(attributes or {})
         self._entries: list[Entry] = []
 
+    @property
+    def id(self) -> str | None:
+        """The id given, or None for a new one at each entry."""
+        return self._id
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The attributes given, checked."""
+        return self._attributes
+
     def __enter__(self) -> SessionContext:
         entry = enter(self._id, self._attributes, current_session())
         self._entries.append(entry)
