@@ -28,6 +28,8 @@ RESPONSE_USAGE: Final = "mirascope.response.usage"
 RESPONSE_MODEL: Final = "mirascope.response.model_id"
 RESPONSE_PROVIDER: Final = "mirascope.response.provider_id"
 
+TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
+
 EXCEPTION_TYPE: Final = "exception.type"
 EXCEPTION_MESSAGE: Final = "exception.message"
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from mirascope_ops.core import capture, clock, guard, responses
+from mirascope_ops.core import capture, clock, guard, responses, streams
 from mirascope_ops.core.span import Span
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def open_call(site: CallSite, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         The span; one that records nothing where something of ours failed.
     """
     try:
+        if site.latest is not None:
+            site = site.latest()
         return _begin(site, site.capture_arguments(args, kwargs))
     except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
         guard.report("starting the span of a traced call", error)
@@ -38,6 +40,8 @@ def prepare_call(site: CallSite, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     """Capture a call's arguments now, for a span that starts later: a generator's, at its first item."""
     span = Span(site.name)
     try:
+        if site.latest is not None:
+            site = site.latest()
         span.adopt(site, site.capture_arguments(args, kwargs))
     except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
         guard.report("capturing arguments", error)
@@ -49,11 +53,14 @@ def close_call(span: Span, site: CallSite, result: Any) -> None:
     ended = clock.now()
     try:
         if result is not None:
-            span.give_output(
-                responses.record_response(span, result)
-                if responses.is_response(result) and site.captures(result=True)
-                else site.capture_result(result)
-            )
+            kind = responses.kind_of(result)
+            if kind is None or not site.captures(result=True):
+                span.give_output(site.capture_result(result))
+            elif kind == "whole":
+                span.give_output(responses.record_response(span, result))
+            elif streams.follow(span, result):
+                span.leave()
+                return
     except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
         guard.report("capturing a result", error)
     span.finish_at(ended)
@@ -72,13 +79,13 @@ class Iteration:
     size limit is counted and left out.
     """
 
-    __slots__ = ("_bytes", "_dropped", "_items", "_site", "_text", "span")
+    __slots__ = ("_bytes", "_dropped", "_first", "_items", "_site", "_text", "span")
 
     def __init__(self, site: CallSite, span: Span) -> None:
         self.span = span
         self._site = site
         self._items: list[Any] = []  # as `capture_result` gives them: text, numbers, JSON text
-        self._text = True
+        self._text = self._first = True
         self._bytes = self._dropped = 0
 
     @classmethod
@@ -101,8 +108,11 @@ class Iteration:
         return fn(*args[:at], self.span, *args[at:], **kwargs) if self._site.wants_span else fn(*args, **kwargs)
 
     def item(self, value: Any) -> None:
-        """Keep a yielded value."""
+        """Keep a yielded value, and the time to the first one."""
         try:
+            if self._first:
+                self._first = False
+                streams.note_first_chunk(self.span)
             captured = self._site.capture_result(value)
             if captured is None and value is not None:
                 return

@@ -122,3 +122,20 @@ class TracedObject:
 
     def __repr__(self) -> str:
         return f"<traced {self.__wrapped__!r}>"
+
+
+class TracedCall(TracedObject):
+    """A traced model call of Mirascope's: `call` and `stream` are traced as the call itself is.
+
+    Attributes:
+        call: As calling the object.
+        stream: The streaming call; its span lasts until the stream has been read.
+        wrapped: As calling the object, but returns a `Trace`.
+        wrapped_stream: As `stream`, but returns a `Trace`.
+    """
+
+    def __init__(self, target: Any, call: Any, wrapped: Any, stream: Any, wrapped_stream: Any) -> None:
+        super().__init__(target, call, wrapped)
+        self.call = call
+        self.stream = stream
+        self.wrapped_stream = wrapped_stream

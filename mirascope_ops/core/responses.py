@@ -6,7 +6,7 @@ this library's main use. It is recognised by its class's module, so nothing is i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from mirascope_ops.core import attributes as keys
 from mirascope_ops.core import capture
@@ -14,19 +14,25 @@ from mirascope_ops.core import capture
 if TYPE_CHECKING:
     from mirascope_ops.core.span import Span
 
+ResponseKind = Literal["whole", "stream"]
+
+_MAX_KINDS: Final = 1000  # a program that makes classes without end must not grow us
 _MODULE: Final = "mirascope.llm.responses."
-_known: dict[type, bool] = {}
+_KINDS: Final[dict[str, ResponseKind]] = {"BaseResponse": "whole", "BaseStreamResponse": "stream"}
+_known: dict[type, ResponseKind | None] = {}
 
 
-def is_response(value: Any) -> bool:
-    """Tell whether a value is a complete response of Mirascope's (a stream is not: it has yet to be read)."""
+def kind_of(value: Any) -> ResponseKind | None:
+    """Tell whether a value is a response of Mirascope's: whole, a stream that has yet to be read, or neither."""
     kind: type = type(value)  # pyright: ignore[reportUnknownVariableType] - any result
-    found = _known.get(kind)
-    if found is None:
-        found = any(base.__module__.startswith(_MODULE) and base.__name__ == "BaseResponse" for base in kind.__mro__)
-        if len(_known) < 1000:  # noqa: PLR2004 - a program that makes classes without end must not grow us
+    try:
+        return _known[kind]
+    except KeyError:
+        names = [base.__name__ for base in kind.__mro__ if base.__module__.startswith(_MODULE)]
+        found: ResponseKind | None = next((_KINDS[name] for name in names if name in _KINDS), None)
+        if len(_known) < _MAX_KINDS:
             _known[kind] = found
-    return found
+        return found
 
 
 def record_response(span: Span, response: Any) -> str:
@@ -34,7 +40,7 @@ def record_response(span: Span, response: Any) -> str:
 
     Args:
         span: The span of the call.
-        response: The response.
+        response: The response; a stream's is what has been read of it.
 
     Returns:
         The response as text, for the span's output.

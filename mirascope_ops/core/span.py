@@ -436,6 +436,11 @@ class Span(otel_trace.Span, ReadableSpan):
 
     def finish_at(self, end_time: int | None) -> None:
         """End the span at this time (ns; now where None), and make current again what was before it."""
+        self.leave()
+        self.end(end_time)
+
+    def leave(self) -> None:
+        """Make current again what was before; the span stays open."""
         token = self._context_token
         if token is not None:
             self._context_token = None
@@ -443,7 +448,6 @@ class Span(otel_trace.Span, ReadableSpan):
                 _reset(token)
             except (ValueError, RuntimeError):
                 context.detach(token, context.SPAN_KEY, self)
-        self.end(end_time)
 
     def all_attributes(self) -> dict[str, Any]:
         """Return every attribute, whole, as it is exported and stored."""
