@@ -69,8 +69,10 @@ def decode(text: str) -> Any:
 
 
 def text(value: str) -> str:
-    """Replace lone surrogates, which no file can hold."""
-    return value.encode("utf-8", "replace").decode("utf-8") if not _is_encodable(value) else value
+    """Replace lone surrogates, which no file can hold; a pair of them is the character that it stands for."""
+    if _is_encodable(value):
+        return value
+    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def span_row(span: SpanRecord, resource: int | None) -> Row:
@@ -103,8 +105,8 @@ def span_of(row: Row, resource: Mapping[str, Any]) -> SpanRecord:
             row[17],
             resource,
             decode(attributes) if attributes else {},
-            [EventRecord(name, int(time), inner) for name, time, inner in decode(events)] if events else [],
-            [LinkRecord._make(link) for link in decode(links)] if links else [],
+            [EventRecord(name, int(time), inner) for name, time, inner in decode(events)] if events else (),
+            [LinkRecord._make(link) for link in decode(links)] if links else (),
         )
     )
 

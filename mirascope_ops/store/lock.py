@@ -60,11 +60,13 @@ class FileLock:
         Raises:
             StoreError: Another process holds it for longer than the timeout, or the file cannot be locked.
         """
-        descriptor = self._acquire()
         try:
+            self._acquire()  # inside: an interrupt just after it must not leave the lock held
             yield
         finally:
-            _unlock(descriptor)
+            if self._descriptor is not None:
+                with contextlib.suppress(OSError):  # on Windows, where it was not held
+                    _unlock(self._descriptor)
 
     def close(self) -> None:
         """Close the file, if it is open; the lock can be taken again.
@@ -76,7 +78,7 @@ class FileLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _acquire(self) -> int:
+    def _acquire(self) -> None:
         deadline = time.monotonic() + self._timeout
         pause = 0.0005
         while True:
@@ -99,7 +101,7 @@ class FileLock:
                     "by MIRASCOPE_OPS_STORE."
                 ) from error
             if self._is_current(descriptor):
-                return descriptor
+                return
             # Somebody removed or replaced the file: a lock on the old one excludes nobody.
             _unlock(descriptor)
             self.close()

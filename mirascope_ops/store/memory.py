@@ -47,7 +47,7 @@ class MemoryStore:
         self._by_session: dict[str, dict[_Key, None]] = {}
         self._by_run: dict[str, dict[_Key, None]] = {}
         self._runs: dict[str, RunRecord] = {}
-        self._annotations: list[AnnotationRecord] = []
+        self._annotations: dict[codec.Row, AnnotationRecord] = {}
         self._closed = False
 
     def __repr__(self) -> str:
@@ -66,9 +66,10 @@ class MemoryStore:
                 plain = codec.run_of(codec.clean_row(codec.run_row(run)))
                 self._runs[plain.run_id] = plain
             for annotation in annotations:
-                self._annotations.append(codec.annotation_of(codec.clean_row(codec.annotation_row(annotation))))
+                row = codec.clean_row(codec.annotation_row(annotation))
+                self._annotations.setdefault(row, codec.annotation_of(row))
             _drop_first(self._runs, len(self._runs) - self.max_spans)
-            del self._annotations[: max(0, len(self._annotations) - self.max_spans)]
+            _drop_first(self._annotations, len(self._annotations) - self.max_spans)
             if len(self._pending) >= self.max_spans:
                 self._take_in()
 
@@ -107,13 +108,17 @@ class MemoryStore:
 
     def sessions(self, query: SessionQuery) -> list[SessionRecord]:
         """List the sessions that fit; see `Store.sessions`."""
+        wanted = None if query.session_ids is None else _cleaned(query.session_ids)
         with self._usable():
             self._take_in()
             runs: dict[str, list[RunRecord]] = {}
             for run in sorted(self._runs.values(), key=lambda run: run.start):
                 runs.setdefault(run.session_id, []).append(run)
-            spans = {key: [self._spans[each] for each in own] for key, own in self._by_session.items()}
-        wanted = None if query.session_ids is None else _cleaned(query.session_ids)
+            spans = {
+                key: [self._spans[each] for each in own]
+                for key, own in self._by_session.items()
+                if wanted is None or key in wanted
+            }
         return select(
             (
                 _session(key, runs.get(key, ()), spans.get(key, ()))
@@ -127,7 +132,7 @@ class MemoryStore:
         """Give the annotations of these traces; see `Store.annotations`."""
         wanted = _cleaned(trace_ids)
         with self._usable():
-            found = [annotation for annotation in self._annotations if annotation.trace_id in wanted]
+            found = [annotation for annotation in self._annotations.values() if annotation.trace_id in wanted]
         return sorted(found, key=lambda annotation: annotation.time)
 
     def delete(self, session_ids: Sequence[str]) -> int:
@@ -143,11 +148,11 @@ class MemoryStore:
             for key in doomed:
                 self._forget(key)
             self._runs = {key: run for key, run in self._runs.items() if run.session_id not in wanted}
-            self._annotations = [
-                annotation
-                for annotation in self._annotations
+            self._annotations = {
+                row: annotation
+                for row, annotation in self._annotations.items()
                 if annotation.trace_id not in traces or (annotation.trace_id, annotation.span_id) in self._spans
-            ]
+            }
         return len(doomed)
 
     def stats(self) -> StoreStats:

@@ -136,7 +136,7 @@ class Store(Protocol):
         """Keep all of these or none.
 
         A span is known by its trace_id and span_id, a run by its run_id: a later record of the same
-        one replaces the earlier. Annotations are added.
+        one replaces the earlier. Annotations are added; the same one again adds nothing.
         """
         ...
 

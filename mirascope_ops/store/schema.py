@@ -103,15 +103,16 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     Raises:
         StoreError: The file belongs to something else, or to a newer version of this library.
     """
-    # Takes effect in an empty file only, before its first table: deleted pages can then be given back.
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    version = _version_of(connection, path)  # first of all, and only reading: the file may be somebody else's
+    if version == 0:
+        # Takes effect before the first table only: deleted pages can then be given back.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
         raise StoreError(
             f"{path} is in a place where SQLite's write-ahead log does not work (journal mode {mode!r}). "
             "Set MIRASCOPE_OPS_STORE to a file on a local disk."
         )
-    version = _version_of(connection, path)
     if version == SCHEMA_VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")

@@ -44,7 +44,11 @@ def _upsert(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
 # A later record of a span or run replaces the earlier, but keeps its place in the order of writing.
 _WRITE_SPAN = _upsert("spans", ("process", *SPAN_COLUMNS), ("trace_id", "span_id"))
 _WRITE_RUN = _upsert("runs", RUN_COLUMNS, ("run_id",))
-_WRITE_ANNOTATION = f"INSERT INTO annotations ({', '.join(ANNOTATION_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
+# The same annotation again adds nothing: a batch can be written once more where its first fate is unknown.
+_WRITE_ANNOTATION = f"""INSERT INTO annotations ({", ".join(ANNOTATION_COLUMNS)})
+    SELECT {", ".join(f"?{number}" for number in range(1, len(ANNOTATION_COLUMNS) + 1))} WHERE NOT EXISTS (
+        SELECT 1 FROM annotations
+        WHERE {" AND ".join(f"{column} IS ?{number}" for number, column in enumerate(ANNOTATION_COLUMNS, 1))})"""  # noqa: S608 - our own names
 _WRITE_RESOURCE = "INSERT OR IGNORE INTO resources (id, attributes) VALUES (?, ?)"
 _WRITE_PROCESS = _upsert("processes", ("token", "system", "pid", "started", "heartbeat"), ("token",))
 
@@ -289,7 +293,8 @@ class SqliteStore:
 
     def _give_space_back(self) -> None:
         with self._connections.maintaining() as connection:
-            connection.execute("PRAGMA incremental_vacuum").fetchall()
+            # `execute` would free one page only: it takes one step, and this statement needs one for each.
+            connection.executescript("PRAGMA incremental_vacuum")
             # The log still holds the deleted text until it is cut.
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
