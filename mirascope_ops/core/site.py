@@ -31,6 +31,10 @@ class CallSite:
         captures_result: The same for results.
     """
 
+    # A site whose attributes can change from one call to the next returns here the one that holds now. Spans keep
+    # their site and read its attributes late, so a site in use is never changed.
+    latest: Callable[[], CallSite] | None = None
+
     __slots__ = (
         "_annotations", "_by_keyword", "_defaults", "_mutable", "_plain", "_positional", "_rest", "_rest_by_name",
         "attributes", "captures_arguments", "captures_result", "name", "skipped", "wants_span",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast, overload
+from weakref import WeakKeyDictionary
 
 from mirascope_ops.core.callables import around_async_generator, around_generator
 from mirascope_ops.core.calls import Iteration, close_call, fail_call, open_call, prepare_call
-from mirascope_ops.core.methods import TracedClassMethod, TracedMethod, TracedObject
+from mirascope_ops.core.methods import TracedCall, TracedClassMethod, TracedMethod, TracedObject
 from mirascope_ops.core.result import Trace
 from mirascope_ops.core.session import CURRENT
 from mirascope_ops.core.site import CallSite
@@ -134,7 +135,7 @@ def trace(
         raise TraceTargetError(message)
 
     def decorate(target: Any) -> Any:
-        return _decorate(
+        return decorate_callable(
             target,
             name=name,
             tags=tags,
@@ -146,13 +147,69 @@ def trace(
     return decorate if fn is None else decorate(fn)
 
 
-def _decorate(fn: Any, **options: Any) -> Any:
+class Upgrade(Protocol):
+    """What a decorator that does more than trace (`ops.version`) adds to a traced callable."""
+
+    def site(self, fn: Any, **options: Any) -> CallSite:
+        """Make the site of the callable, from what `CallSite` takes."""
+        ...
+
+    def present(self, traced: Any, site: CallSite) -> Any:
+        """Return what the user gets in place of a `TracedMethod` or a `TracedObject`."""
+        ...
+
+    @property
+    def partial(self) -> type[functools.partial[Any]]:
+        """The kind of partial that takes the place of `functools.partial`."""
+        ...
+
+
+class _Made(NamedTuple):
+    """How a traced callable was made, for the decorator above it."""
+
+    fn: Any
+    upgrade: Upgrade | None
+    options: dict[str, Any]
+
+
+_MADE: WeakKeyDictionary[Any, _Made] = WeakKeyDictionary()
+
+
+def decorate_callable(fn: Any, upgrade: Upgrade | None = None, **options: Any) -> Any:
+    """Trace a callable of any kind.
+
+    `ops.trace` directly above or below another of these decorators is one decorator with the options of both, and
+    makes one span.
+
+    Args:
+        fn: The callable.
+        upgrade: What to add to tracing; nothing where None.
+        **options: As `CallSite` takes them.
+
+    Returns:
+        The traced callable.
+
+    Raises:
+        TraceTargetError: It is not something that can be traced; the message says what to do.
+    """
+    if isinstance(fn, TracedClassMethod):
+        return TracedClassMethod(_unbound(decorate_callable(fn.function, upgrade, **options)))
+    if isinstance(fn, TracedMethod):
+        fn = fn.function
     if isinstance(fn, classmethod | staticmethod):
-        traced: Any = _decorate(cast("staticmethod[..., Any]", fn).__func__, **options)
-        function = traced.function if isinstance(traced, TracedMethod) else traced
+        function = _unbound(decorate_callable(cast("staticmethod[..., Any]", fn).__func__, upgrade, **options))
         return staticmethod(function) if isinstance(fn, staticmethod) else TracedClassMethod(function)
+    below = _MADE.get(fn) if inspect.isfunction(fn) or isinstance(fn, TracedObject) else None
+    if below is not None and (upgrade is not None or below.upgrade is not None):
+        fn, upgrade, options = below.fn, upgrade or below.upgrade, _both(below.options, options)
     if isinstance(fn, functools.partial):
-        return _decorate_partial(cast("functools.partial[Any]", fn), options)
+        return _decorate_partial(cast("functools.partial[Any]", fn), upgrade, options)
+    _refuse(fn)
+    return _trace(fn, upgrade, options)
+
+
+def _refuse(fn: Any) -> None:
+    """Raise where something cannot be traced."""
     if isinstance(fn, type):
         message = f"{fn.__qualname__} is a class: decorate its methods with @ops.trace instead."
         raise TraceTargetError(message)
@@ -162,30 +219,62 @@ def _decorate(fn: Any, **options: Any) -> Any:
     if not callable(fn):
         message = f"@ops.trace needs a callable, got {type(fn).__name__}; with options write @ops.trace(name=...)."
         raise TraceTargetError(message)
+
+
+def _trace(fn: Any, upgrade: Upgrade | None, options: dict[str, Any]) -> Any:
+    """Trace a callable that is neither a descriptor nor a partial."""
     is_async = inspect.iscoroutinefunction(fn) or inspect.isasyncgenfunction(fn) or _has_async_call(fn)
-    site = CallSite(fn, is_async=is_async, **options)
+    site = (CallSite if upgrade is None else upgrade.site)(fn, is_async=is_async, **options)
     wrapper, wrapped = _wrappers(fn, site, is_async=is_async)
+    made = _Made(fn, upgrade, options)
     if not inspect.isroutine(fn):
-        return TracedObject(fn, wrapper, wrapped)
+        traced: Any = TracedObject(fn, wrapper, wrapped)
+        if _is_model_call(fn):
+            traced = TracedCall(fn, wrapper, wrapped, *_wrappers(fn.stream, site, is_async=is_async))
+        _MADE[traced] = made
+        return traced if upgrade is None else upgrade.present(traced, site)
     wrapper.wrapped = wrapped
+    _MADE[wrapper] = made
     if site.wants_span:
         for function in (wrapper, wrapped):
             function.__signature__ = _without_span(fn, site)
+    if upgrade is not None:
+        return upgrade.present(TracedMethod(wrapper), site)
     return TracedMethod(wrapper) if _is_in_class_body(fn) else wrapper
 
 
-def _decorate_partial(fn: functools.partial[Any], options: dict[str, Any]) -> Any:
+def _unbound(traced: Any) -> Any:
+    """Return what a method descriptor calls: a plain traced function out of its own descriptor."""
+    return traced.function if type(traced) is TracedMethod else traced
+
+
+def _both(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Join the options of two decorators; where they disagree, the one above wins."""
+    joined = {**below, **{key: value for key, value in above.items() if value is not None}}
+    return {
+        **joined,
+        "tags": (*(below.get("tags") or ()), *(above.get("tags") or ())),
+        "metadata": {**(below.get("metadata") or {}), **(above.get("metadata") or {})},
+    }
+
+
+def _decorate_partial(fn: functools.partial[Any], upgrade: Upgrade | None, options: dict[str, Any]) -> Any:
     """Trace the function in a partial and bind its arguments again: it stays a partial, of the same kind."""
-    inner: Any = _decorate(fn.func, **options)
-    function = inner.function if isinstance(inner, TracedMethod) else inner
-    traced: Any = functools.partial(function, *fn.args, **fn.keywords)
-    traced.wrapped = functools.partial(cast("Any", function).wrapped, *fn.args, **fn.keywords)
+    function = _unbound(decorate_callable(fn.func, upgrade, **options))
+    kind: Any = functools.partial if upgrade is None else upgrade.partial
+    traced = kind(function, *fn.args, **fn.keywords)
+    traced.wrapped = functools.partial(function.wrapped, *fn.args, **fn.keywords)
     return traced
 
 
 def _has_async_call(fn: Any) -> bool:
     """Tell whether a callable object is called with `await`."""
     return inspect.iscoroutinefunction(getattr(cast("type[Any]", type(fn)), "__call__", None))  # noqa: B004 - it is wanted
+
+
+def _is_model_call(fn: Any) -> bool:
+    """Tell whether this is what Mirascope's `@llm.call` makes, by its class: nothing is imported for it."""
+    return type(fn).__module__.startswith("mirascope.llm.calls.") and hasattr(fn, "stream")
 
 
 def _is_in_class_body(fn: Any) -> bool:
