@@ -69,7 +69,7 @@ class ContextPropagator:
     """
 
     def __init__(self, *, set_global: bool = False) -> None:
-        chosen = os.environ.get(_FORMAT_VARIABLE, "tracecontext").strip().lower()
+        chosen = os.environ.get(_FORMAT_VARIABLE, "").strip().lower() or "tracecontext"
         if chosen not in get_args(PropagatorFormat):
             expected = ", ".join(get_args(PropagatorFormat))
             message = f"{_FORMAT_VARIABLE} is {chosen!r}; expected one of {expected}."
