@@ -95,9 +95,9 @@ def oldest_traces(connection: sqlite3.Connection, max_bytes: int, dead: Collecti
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
     )
     used = (pages - free) * size
-    spans: int = connection.execute("SELECT count(*) FROM spans").fetchone()[0]
-    if used <= max_bytes or not spans:
+    if used <= max_bytes:
         return [], 0
+    spans: int = connection.execute("SELECT count(*) FROM spans").fetchone()[0]
     excess = max(1, -(-spans * (used - max_bytes) // used))
     rows = connection.execute(
         f"""SELECT trace_id, max({_LAST}) FROM spans s WHERE trace_id IN (
