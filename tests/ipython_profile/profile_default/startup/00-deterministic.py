@@ -1,6 +1,24 @@
-"""Runs first in the kernels that execute the committed notebooks: the same times and ids on every run."""
+"""Runs first in the kernels that execute the committed notebooks: the same times, ids and cell numbers on every run."""
 
-from mirascope_ops import testing
 
-testing.deterministic()
-del testing  # startup files share the notebook's namespace
+def make_deterministic() -> None:
+    import itertools
+
+    from IPython import get_ipython
+
+    from mirascope_ops import testing
+
+    shell = get_ipython()
+    numbers = itertools.count(1)
+
+    def count(info) -> None:
+        # nbval asks for each cell without history, and the kernel then counts none.
+        if not info.store_history:
+            shell.execution_count = next(numbers)
+
+    testing.deterministic()
+    shell.events.register("pre_run_cell", count)
+
+
+make_deterministic()
+del make_deterministic  # startup files share the notebook's namespace
