@@ -51,10 +51,12 @@ def _json_end(line: str, start: int) -> int | None:
 
 
 def _word(line: str, at: int) -> tuple[str, int]:
-    """Read one word, as a shell would but for backslashes, which stay."""
+    """Read one word; quotes count at its start and after `=`, so that the one in `it's` is an apostrophe."""
     word = ""
+    start = at
     while at < len(line) and not line[at].isspace():
-        close = line.find(line[at], at + 1) if line[at] in "'\"" else -1
+        quotes = line[at] in "'\"" and (at == start or line[at - 1] == "=")
+        close = line.find(line[at], at + 1) if quotes else -1
         if close > 0:
             word += line[at + 1 : close]
             at = close + 1
@@ -101,9 +103,8 @@ def parse(name: str, parser: argparse.ArgumentParser, line: str) -> argparse.Nam
     try:
         return parser.parse_args(split(line))
     except UsageError as error:
-        usage = " ".join(parser.format_usage().split("%", 1)[-1].split())
-        prefix = name.removesuffix(usage.split(" ", 1)[0])
-        message = f"{name}: {error}\nUsage: {prefix}{usage}\n{name} -h explains the options."
+        usage = " ".join(parser.format_usage().removeprefix("::").split())
+        message = f"{name}: {error}\nUsage: {usage}\n{name} -h explains the options."
         raise UsageError(message) from None
 
 

@@ -30,12 +30,14 @@ def request_of(shell: Any) -> dict[str, Any]:
     """Return the kernel's message that asked for this execution; empty where there is no kernel."""
     kernel = getattr(shell, "kernel", None)
     get_parent = getattr(kernel, "get_parent", None)
-    return (get_parent() or {}) if callable(get_parent) else {}
+    request: Any = get_parent() if callable(get_parent) else None
+    return request or {}
 
 
 def _cell_id(shell: Any, info: Any) -> str | None:
     # VS Code and JupyterLab send it in the request's metadata; ipykernel hands it on to IPython.
-    found = getattr(info, "cell_id", None) or (request_of(shell).get("metadata") or {}).get("cellId")
+    metadata: dict[str, Any] = request_of(shell).get("metadata") or {}
+    found: Any = getattr(info, "cell_id", None) or metadata.get("cellId")
     return str(found) if found else None
 
 

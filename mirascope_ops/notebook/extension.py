@@ -1,4 +1,4 @@
-"""`%load_ext mirascope_ops` and `%unload_ext mirascope_ops`: everything that is installed in a shell, and its removal."""
+"""`%load_ext mirascope_ops` and `%unload_ext`: everything that is installed in a shell, and its removal."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Extension:
         self._single_line = SingleLineTransform(lambda line: str(shell.prefilter_manager.prefilter_lines(line)))
         self._tree = CellTransform(lambda: str(shell.ast_node_interactivity), arguments.wants_help)
         self._replaced: dict[tuple[str, str], Any] = {}
-        self._formatters: list[tuple[str, Any]] = []
+        self._formatters: dict[str, Any] = {}
 
     def install(self) -> None:
         """Install it, once."""
@@ -78,7 +78,7 @@ class Extension:
             for name in magics
         }
         shell.register_magics(self._magics)
-        reprs.register(shell)
+        self._formatters = reprs.register(shell)
 
     def uninstall(self) -> None:
         """Take it out; what a running cell still needs goes when that cell is over."""
@@ -99,8 +99,8 @@ class Extension:
         shell.magics_manager.registry.pop(type(self._magics).__name__, None)
         if self._magics in shell.configurables:
             shell.configurables.remove(self._magics)
-        reprs.unregister(shell)
-        self._long_session.stop()
+        reprs.unregister(shell, self._formatters)
+        self._long_session.end()
         if not self._runner.running:
             self._remove_rest()
 

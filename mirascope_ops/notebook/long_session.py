@@ -1,57 +1,61 @@
-"""A session over several cells: `%ops_session start`, `stop` and `status`."""
+"""A session over several cells: `%ops_session start` to `%ops_session stop`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mirascope_ops.core.cell import Cell, current_cell
-from mirascope_ops.core.session import clear, current_session, enter, reapply, session
-from mirascope_ops.exceptions import SessionError
+from mirascope_ops.core.session import clear, current_session, reapply, session
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mirascope_ops.core.cell import Cell
     from mirascope_ops.core.session import SessionContext
 
 
 class LongSession:
-    """The session in which every cell of a shell starts, if there is one.
+    """The session that every cell of a shell starts in, while there is one.
 
-    No token is kept from cell to cell: cells that await run in contexts of their own, so the session is applied
-    anew at the start of each, as the same run in another cell.
+    Cells that await run in contexts of their own, so nothing can be entered in one cell and left in another:
+    the session is applied anew when a cell starts.
     """
 
     def __init__(self) -> None:
-        self._current: SessionContext | None = None
+        self._context: SessionContext | None = None
+        self._ended: set[str] = set()
 
     @property
-    def current(self) -> SessionContext | None:
-        """The session as it was last applied, or None."""
-        return self._current
+    def context(self) -> SessionContext | None:
+        """The session, or None."""
+        return self._context
 
-    def start(self, session_id: str | None, attributes: dict[str, Any]) -> SessionContext:
-        """Enter a session now and in every cell that follows, until `stop`.
+    def start(self, session_id: str | None, attributes: Mapping[str, Any]) -> SessionContext:
+        """Enter a session from here on; one that was started before ends.
 
         Args:
-            session_id: The session's id, or None for a new one.
-            attributes: Its attributes.
+            session_id: Its id, or None for a new one.
+            attributes: JSON values.
 
         Raises:
-            SessionError: One is running already, or the id or an attribute cannot be kept.
+            SessionError: The id or an attribute cannot be kept; what was started before goes on.
         """
-        if self._current is not None:
-            message = f"The session {self._current.id!r} is running already: stop it with %ops_session stop."
-            raise SessionError(message)
-        checked = session(session_id, attributes)
-        self._current = enter(checked.id, checked.attributes, current_session(), current_cell()).context
-        return self._current
+        entering = session(session_id, attributes)
+        self.end()
+        self._context = entering.__enter__()
+        return self._context
+
+    def end(self) -> SessionContext | None:
+        """End the session and return it; None where there is none."""
+        ended, self._context = self._context, None
+        if ended is not None:
+            self._ended.add(ended.run_id)
+            clear(ended)
+        return ended
 
     def resume(self, cell: Cell) -> None:
-        """Make the session current in the cell that starts."""
-        if self._current is not None:
-            self._current = reapply(self._current, cell)
-
-    def stop(self) -> SessionContext | None:
-        """End the session; returns it, or None where none was running."""
-        stopped, self._current = self._current, None
-        if stopped is not None:
-            clear(stopped)
-        return stopped
+        """Apply the session to the cell that starts, or clear away one that a cell could end for itself only."""
+        current = current_session()
+        if self._context is not None:
+            self._context = reapply(self._context, cell)
+        elif current is not None and current.run_id in self._ended:
+            clear(current)

@@ -1,43 +1,82 @@
-"""The magics: each reads its line, makes one call into a lower layer, and returns or displays the result."""
+"""The magics, as `%lsmagic`, help and completion know them.
+
+Each reads its line, makes one call into a lower layer and shows what that returns. `%%ops_session` and
+`%%ops_trace` are usually taken out of a cell before it runs, by `transform`; here are their options.
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
+from IPython.display import display  # pyright: ignore[reportUnknownVariableType]
 
 from mirascope_ops import reading
-from mirascope_ops.exceptions import OpsError
-from mirascope_ops.notebook import arguments
+from mirascope_ops.exceptions import NotFoundError, OpsError
+from mirascope_ops.notebook import arguments, direct
 from mirascope_ops.notebook.scopes import CellMagic, SessionScope, SpanScope, session_id
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Mapping
 
     from mirascope_ops.notebook.long_session import LongSession
 
-_T = TypeVar("_T")
+_Magic = TypeVar("_Magic", bound="Callable[..., Any]")
 
-_SESSION = argument("--session", metavar="ID", help="only those of this session and its child sessions")
-_LAST = argument("--last", metavar="N", type=arguments.positive("--last"), help="only the newest N")
-_DF = argument("--df", metavar="NAME", help="bind the table to this variable instead of showing the result")
-_SINCE = argument("--since", metavar="TIME", help='only later ones: ISO time, or "30 min", "2 h", "1 d" ago')
-_ATTRIBUTE = argument(
+_help = argument("-h", "--help", action="store_true", help="Show this text.")
+_id = argument("session", nargs="?", metavar="ID", help="The session's id; a new UUID where left out.")
+_id_option = argument("--id", metavar="ID", help="The same, as an option.")
+_attribute = argument(
     "-a",
     "--attribute",
     dest="attributes",
-    metavar="KEY=VALUE",
     action="append",
-    help="a session attribute; VALUE is JSON where it parses, else text; may be repeated",
+    metavar="KEY=VALUE",
+    help="An attribute of the session; VALUE is JSON where it parses, else text. Can be repeated.",
 )
+_quiet = argument("-q", "--quiet", action="store_true", help="Show no card after the cell.")
+_session = argument("--session", metavar="ID", help="Only of this session and its child sessions.")
+_name = argument("--name", metavar="NAME", help="Only of exactly this name.")
+_status = argument("--status", metavar="STATUS", help="unset, ok, error, open or interrupted.")
+_since = argument("--since", metavar="TIME", help="Only later ones: ISO time, or '30 min', '2 h', '1 d' ago.")
+_last = argument("--last", type=arguments.positive("--last"), metavar="N", help="Only the newest N.")
+_df = argument("--df", metavar="NAME", help="Put a DataFrame of the result into this variable.")
+
+
+def _magic(kind: Any, name: str, *options: Any) -> Callable[[_Magic], _Magic]:
+    """Make a method a magic with options; it then has a `parser`, and help that explains them.
+
+    Args:
+        kind: `line_magic` or `cell_magic`.
+        name: The magic's name.
+        *options: What `argument` makes.
+    """
+
+    def apply(method: _Magic) -> _Magic:
+        for option in reversed(options):
+            option(method)
+        with_parser: Any = magic_arguments(name=f"%{name}" if kind is cell_magic else name)
+        return kind(name)(with_parser(method))
+
+    return apply
+
+
+@contextmanager
+def _usage_errors() -> Generator[None]:
+    """Show an error that says what to type as such, without the frames of this library."""
+    try:
+        yield
+    except OpsError as error:
+        raise UsageError(str(error)) from None
 
 
 @magics_class
 class OpsMagics(Magics):
-    """The magics of mirascope_ops.
+    """All magics of this package.
 
     Args:
         shell: The InteractiveShell.
@@ -48,153 +87,195 @@ class OpsMagics(Magics):
         super().__init__(shell)
         self._long_session = long_session
 
-    @magic_arguments()
-    @argument("session", nargs="?", metavar="ID", help="the session's id; a new one where it is left out")
-    @argument("--id", metavar="ID", help="the same, for an id that looks like an option")
-    @_ATTRIBUTE
-    @argument("--as", dest="as_name", metavar="NAME", help="bind the SessionContext to this variable")
-    @argument("-q", "--quiet", action="store_true", help="show no card after the cell")
-    @argument("--timeline", action="store_true", help="show the timeline too")
-    @cell_magic("ops_session")
-    def session_cell(self, line: str, cell: str) -> None:
-        """Run the cell in a session and show the session's card after it.
+    @no_var_expand  # done when the transformed cell runs
+    @_magic(
+        cell_magic,
+        "ops_session",
+        _id,
+        _id_option,
+        _attribute,
+        argument("--as", dest="as_name", metavar="NAME", help="Put the SessionContext into this variable."),
+        _quiet,
+        argument("--timeline", action="store_true", help="Show the session's timeline below its card."),
+        _help,
+    )
+    def session_cell(self, line: str, cell: str) -> Any:
+        """Run the cell in a session, and show the session's card after it.
 
-        The cell behaves as it does without this line. {name} and $name in the line are expanded.
+        The cell does what it does without this line: top-level await, display of the last expression, errors
+        and everything else. {name} and $name are expanded. Several such lines nest.
         """
-        self.shell.run_cell(f"%%ops_session {line}\n{cell}").raise_error()
+        return direct.run_text(self.shell, f"%%ops_session {line}\n{cell}")
 
-    @magic_arguments()
-    @argument("name", nargs="?", metavar="NAME", help="the span's name; In [n] where it is left out")
-    @argument("--as", dest="as_name", metavar="NAME", help="bind the Span to this variable")
-    @argument("-q", "--quiet", action="store_true", help="do not show the trace after the cell")
-    @cell_magic("ops_trace")
-    def trace_cell(self, line: str, cell: str) -> None:
-        """Run the cell as one span and show its trace after it.
+    @no_var_expand
+    @_magic(
+        cell_magic,
+        "ops_trace",
+        argument("name", nargs="?", metavar="NAME", help="The span's name; the cell's number where left out."),
+        argument("--as", dest="as_name", metavar="NAME", help="Put the Span into this variable."),
+        _quiet,
+        _help,
+    )
+    def trace_cell(self, line: str, cell: str) -> Any:
+        """Run the cell as one span, and show the trace after it."""
+        return direct.run_text(self.shell, f"%%ops_trace {line}\n{cell}")
 
-        The cell behaves as it does without this line. {name} and $name in the line are expanded.
-        """
-        self.shell.run_cell(f"%%ops_trace {line}\n{cell}").raise_error()
-
-    @magic_arguments()
-    @argument("action", choices=("start", "stop", "status"), help="start it, stop it and show its card, or tell it")
-    @argument("session", nargs="?", metavar="ID", help="the session's id; a new one where it is left out")
-    @argument("--id", metavar="ID", help="the same, for an id that looks like an option")
-    @_ATTRIBUTE
-    @line_magic("ops_session")
+    @_magic(
+        line_magic,
+        "ops_session",
+        argument(
+            "action", nargs="?", choices=("start", "stop", "status"), default="status", help="What to do; else: status."
+        ),
+        _id,
+        _id_option,
+        _attribute,
+        _help,
+    )
     def session_line(self, line: str) -> Any:
-        """Run this and the following cells in one session, until it is stopped."""
-        options = self._options(self.session_line, "%ops_session", line)
+        """Run this and the following cells in a session, from `start` to `stop`, which shows its card."""
+        options = self._parse("ops_session", line)
         if options is None:
             return None
-        if options.action == "start":
-            given = session_id(options)
-            read = arguments.attributes(options.attributes)
-            print(f"Session {_asked(lambda: self._long_session.start(given, read)).id} started.")  # noqa: T201
-            return None
-        if options.action == "stop":
-            stopped = self._long_session.stop()
-            if stopped is None:
-                raise UsageError("No session is running: start one with %ops_session start [ID].")
-            return _asked(lambda: reading.session_card_of(stopped))
-        running = self._long_session.current
-        print("No session is running." if running is None else f"Session {running.id} is running.")  # noqa: T201
+        with _usage_errors():
+            if options.action == "start":
+                attributes = arguments.attributes(options.attributes)
+                context = self._long_session.start(session_id(options), attributes)
+                print(f"Cells run in session {context.id!r} until %ops_session stop.")  # noqa: T201 - an answer
+                return None
+            context = self._long_session.context if options.action == "status" else self._long_session.end()
+        if context is None:
+            raise UsageError("No session was started. Type: %ops_session start ID")
+        try:
+            display(reading.session_card_of(context))
+        except NotFoundError:  # the store is switched off
+            print(f"Session {context.id!r}")  # noqa: T201 - an answer
         return None
 
-    @magic_arguments()
-    @_ATTRIBUTE
-    @_SINCE
-    @_LAST
-    @_DF
-    @line_magic
-    def ops_sessions(self, line: str) -> Any:
+    @_magic(
+        line_magic,
+        "ops_sessions",
+        argument(
+            "-a",
+            "--attribute",
+            dest="attributes",
+            action="append",
+            metavar="KEY=VALUE",
+            help="Only sessions with this attribute; VALUE is JSON where it parses, else text. Can be repeated.",
+        ),
+        _since,
+        _last,
+        _df,
+        _help,
+    )
+    def sessions_line(self, line: str) -> Any:
         """List sessions, the one last seen first."""
-        options = self._options(self.ops_sessions, "%ops_sessions", line)
-        return None if options is None else self._given(options, lambda: reading.sessions(
-            arguments.attributes(options.attributes), since=options.since, limit=options.last
-        ))  # fmt: skip
+        return self._look_up(
+            "ops_sessions",
+            line,
+            lambda options: reading.sessions(
+                arguments.attributes(options.attributes), since=options.since, limit=options.last
+            ),
+        )
 
-    @magic_arguments()
-    @_SESSION
-    @argument("--name", metavar="NAME", help="only traces whose root span has this name")
-    @argument("--status", metavar="STATUS", help="unset, ok, error, open or interrupted")
-    @_SINCE
-    @_LAST
-    @_DF
-    @line_magic
-    def ops_traces(self, line: str) -> Any:
+    @_magic(line_magic, "ops_traces", _session, _name, _status, _since, _last, _df, _help)
+    def traces_line(self, line: str) -> Any:
         """List traces, oldest first."""
-        options = self._options(self.ops_traces, "%ops_traces", line)
-        return None if options is None else self._given(options, lambda: reading.traces(
-            session=options.session, name=options.name, status=options.status, since=options.since, limit=options.last
-        ))  # fmt: skip
+        return self._look_up(
+            "ops_traces",
+            line,
+            lambda options: reading.traces(
+                session=options.session,
+                name=options.name,
+                status=options.status,
+                since=options.since,
+                limit=options.last,
+            ),
+        )
 
-    @magic_arguments()
-    @_SESSION
-    @argument("--trace", metavar="ID", help="only those of this trace; the first 8 digits suffice")
-    @argument("--name", metavar="NAME", help="only spans of this name")
-    @argument("--kind", metavar="KIND", help="llm, embedding, retriever, tool, agent, chain or other")
-    @argument("--status", metavar="STATUS", help="unset, ok, error, open or interrupted")
-    @_SINCE
-    @_LAST
-    @_DF
-    @line_magic
-    def ops_spans(self, line: str) -> Any:
-        """List spans, oldest first."""
-        options = self._options(self.ops_spans, "%ops_spans", line)
-        return None if options is None else self._given(options, lambda: reading.spans(
-            session=options.session, trace=options.trace, name=options.name, kind=options.kind,
-            status=options.status, since=options.since, limit=options.last,
-        ))  # fmt: skip
+    @_magic(
+        line_magic,
+        "ops_spans",
+        _session,
+        _name,
+        argument("--kind", metavar="KIND", help="llm, embedding, retriever, tool, agent, chain or other."),
+        _status,
+        _since,
+        _last,
+        _df,
+        _help,
+    )
+    def spans_line(self, line: str) -> Any:
+        """List spans by start."""
+        return self._look_up(
+            "ops_spans",
+            line,
+            lambda options: reading.spans(
+                session=options.session,
+                name=options.name,
+                kind=options.kind,
+                status=options.status,
+                since=options.since,
+                limit=options.last,
+            ),
+        )
 
-    @magic_arguments()
-    @_SESSION
-    @argument("--trace", metavar="ID", help="this trace; the first 8 digits suffice")
-    @_SINCE
-    @argument("--last", metavar="N", type=arguments.positive("--last"), help="the newest N traces")
-    @line_magic
-    def ops_timeline(self, line: str) -> Any:
-        """Show the timeline of a session, of a trace, or (without options) of the last trace."""
-        options = self._options(self.ops_timeline, "%ops_timeline", line)
-        return None if options is None else _asked(lambda: _spans_for_timeline(options).timeline())
+    @_magic(
+        line_magic,
+        "ops_timeline",
+        _session,
+        argument("--last", type=arguments.positive("--last"), metavar="N", help="The newest N traces."),
+        _df,
+        _help,
+    )
+    def timeline_line(self, line: str) -> Any:
+        """Show spans as bars over time: of a session, of the newest traces, or else of the last trace."""
+        found = self._look_up("ops_timeline", line, _spans_for_timeline)
+        return None if found is None else found.figure("timeline")
 
-    def _options(self, magic: Any, name: str, line: str) -> argparse.Namespace | None:
-        """Read a magic's line; None where it asked for help, which is printed."""
+    def _parse(self, name: str, line: str) -> argparse.Namespace | None:
+        """Read a line magic's options; None where help was asked for, and shown."""
+        parser = _PARSERS[name]
         if arguments.wants_help(line):
-            print(magic.parser.format_help())  # noqa: T201 - this is what was asked for
+            print(parser.format_help())  # noqa: T201 - this is what was asked for
             return None
-        return arguments.parse(name, magic.parser, line)
+        return arguments.parse(f"%{name}", parser, line)
 
-    def _given(self, options: argparse.Namespace, look_up: Callable[[], Any]) -> Any:
-        """Return what was looked up; with `--df`, bind its table and return nothing."""
+    def _look_up(self, name: str, line: str, read: Callable[[argparse.Namespace], Any]) -> Any:
+        """Read the options, look up, bind the DataFrame; None after a `;`, which asks for no output."""
+        shown = line.rstrip().removesuffix(";")
+        options = self._parse(name, shown)
+        if options is None:
+            return None
         variable = arguments.variable(options.df, "--df")
-        found = _asked(look_up)
-        if variable is None:
-            return found
-        self.shell.push({variable: found.to_pandas()})
-        return None
+        with _usage_errors():
+            found = read(options)
+        if variable:
+            self._shell.push({variable: found.to_pandas()})
+        return None if shown != line.rstrip() else found
+
+    @property
+    def _shell(self) -> Any:
+        return self.shell
 
 
 def _spans_for_timeline(options: argparse.Namespace) -> Any:
-    if options.trace is not None:
-        return reading.get_trace(options.trace)
-    if options.session is None and options.since is None and options.last is None:
-        return reading.last_trace()
-    return reading.traces(session=options.session, since=options.since, limit=options.last)
+    if options.session is None and options.last is None:
+        return reading.last_trace().spans
+    return reading.traces(session=options.session, limit=options.last).spans
 
 
-def _asked(function: Callable[[], _T]) -> _T:
-    """Call a lower layer; what it refuses is the user's to correct, and needs no traceback.
-
-    Raises:
-        UsageError: It refused; the message says why.
-    """
-    try:
-        return function()
-    except OpsError as error:
-        raise UsageError(str(error)) from None
+def _parser(magic: Any) -> argparse.ArgumentParser:
+    return magic.parser
 
 
-CELL_MAGICS: Final = {
-    "ops_session": CellMagic(OpsMagics.session_cell.parser, SessionScope),
-    "ops_trace": CellMagic(OpsMagics.trace_cell.parser, SpanScope),
+CELL_MAGICS: Final[Mapping[str, CellMagic]] = {
+    "ops_session": CellMagic(_parser(OpsMagics.session_cell), SessionScope),
+    "ops_trace": CellMagic(_parser(OpsMagics.trace_cell), SpanScope),
+}
+_PARSERS: Final[Mapping[str, argparse.ArgumentParser]] = {
+    "ops_session": _parser(OpsMagics.session_line),
+    "ops_sessions": _parser(OpsMagics.sessions_line),
+    "ops_traces": _parser(OpsMagics.traces_line),
+    "ops_spans": _parser(OpsMagics.spans_line),
+    "ops_timeline": _parser(OpsMagics.timeline_line),
 }

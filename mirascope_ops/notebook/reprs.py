@@ -12,26 +12,31 @@ _MODULE: Final = "mirascope.ops._internal.traced_functions"
 _TYPES: Final = ("Trace", "AsyncTrace")
 
 
-def register(shell: Any) -> None:
+def register(shell: Any) -> dict[str, Any]:
     """Show those objects as traces of ours, from when their module is imported.
 
     Args:
         shell: The InteractiveShell.
+
+    Returns:
+        What was registered for them before, for `unregister`.
     """
     formatter = shell.display_formatter.mimebundle_formatter
-    for name in _TYPES:
-        formatter.for_type_by_name(_MODULE, name, _bundle)
+    return {name: formatter.for_type_by_name(_MODULE, name, _bundle) for name in _TYPES}
 
 
-def unregister(shell: Any) -> None:
+def unregister(shell: Any, before: dict[str, Any]) -> None:
     """Undo `register`.
 
     Args:
         shell: The InteractiveShell.
+        before: What `register` returned.
     """
     formatter = shell.display_formatter.mimebundle_formatter
-    for name in _TYPES:
+    for name, function in before.items():
         formatter.pop(f"{_MODULE}.{name}", None)
+        if function is not None:
+            formatter.for_type_by_name(_MODULE, name, function)
 
 
 def _bundle(trace: Any, include: Any = None, exclude: Any = None) -> Any:
@@ -39,6 +44,7 @@ def _bundle(trace: Any, include: Any = None, exclude: Any = None) -> Any:
     if not trace.trace_id:
         return None
     try:
-        return reading.get_trace(trace.trace_id)._repr_mimebundle_(include, exclude)  # noqa: SLF001 - IPython's protocol
+        stored: Any = reading.get_trace(trace.trace_id)
+        return stored._repr_mimebundle_(include, exclude)
     except OpsError:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 import sys
 import threading
 from contextlib import ExitStack
@@ -11,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from IPython.core.error import UsageError
 
 from mirascope_ops.core import guard
-from mirascope_ops.notebook import arguments, cells
+from mirascope_ops.notebook import arguments, cells, tracebacks
 from mirascope_ops.notebook.transform import is_marked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -102,7 +100,7 @@ class _Step:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if error is not None and traceback is not None:
-            _show_header_in_traceback(traceback.tb_frame.f_code.co_filename)
+            tracebacks.show_header_in_colour(traceback.tb_frame.f_code.co_filename)
         if error is not None or self._last:
             self._runner.close(self._key, error)
 
@@ -142,7 +140,8 @@ class Runner:
 
     def open(self, key: int, *top: str) -> None:
         """Enter what the cell's header lines ask for; blank lines between them are there to count lines."""
-        _show_header_lines(sys._getframe(1).f_code.co_filename, top)  # noqa: SLF001 - the cell's own frame
+        frame = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the cell's own
+        tracebacks.show_header(frame.f_code.co_filename, top)
         marked = _Marked()
         with ExitStack() as entering:
             for header in filter(None, top):
@@ -216,11 +215,10 @@ class Runner:
     @property
     def _runs(self) -> list[_Run]:
         """The `run_cell`s of this thread, outermost first."""
-        try:
-            return self._local.runs
-        except AttributeError:
-            self._local.runs = []
-            return self._local.runs
+        runs: list[_Run] | None = getattr(self._local, "runs", None)
+        if runs is None:
+            runs = self._local.runs = []
+        return runs
 
     def _end(self, run: _Run, error: BaseException | None) -> None:
         for key in reversed(run.marked):
@@ -246,44 +244,3 @@ class Runner:
 
 def _context(scope: Scope) -> AbstractContextManager[object]:
     return scope  # pyright: ignore[reportReturnType] - its `__exit__` swallows nothing
-
-
-class _ShownLine(str):
-    """A line that is the marker to whoever parses it and the user's header to whoever shows it.
-
-    Tracebacks strip the lines they show; `inspect` and `stack_data` join the lines they parse.
-    """
-
-    __slots__ = ("_shown",)
-
-    def __new__(cls, source: str, shown: str) -> _ShownLine:
-        made = super().__new__(cls, source)
-        made._shown = shown
-        return made
-
-    def rstrip(self, chars: str | None = None, /) -> str:
-        return self._shown.rstrip(chars)
-
-    def strip(self, chars: str | None = None, /) -> str:
-        return self._shown.strip(chars)
-
-
-def _show_header_lines(filename: str, top: Sequence[str]) -> None:
-    """Let tracebacks show the header lines as the user wrote them."""
-    lines = linecache.getlines(filename)
-    if lines and is_marked(lines[0]):
-        for index, header in enumerate(top):
-            lines[index] = _ShownLine(lines[index], header + "\n")
-
-
-def _show_header_in_traceback(filename: str) -> None:
-    """Let a coloured traceback show them too: it cuts lines out of its own copy of the text."""
-    lines = linecache.getlines(filename)
-    if not lines or not isinstance(lines[0], _ShownLine):
-        return
-    try:
-        import stack_data
-    except ImportError:
-        return
-    source = stack_data.Source.for_filename(filename)
-    source.text = "\n".join([*source.lines, ""])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from IPython.core.error import UsageError
-from IPython.display import display
+from IPython.display import display  # pyright: ignore[reportUnknownVariableType]
 
 from mirascope_ops import reading
 from mirascope_ops.core.cell import Cell, current_cell, set_current_cell
 from mirascope_ops.core.session import session
 from mirascope_ops.core.span import span
-from mirascope_ops.exceptions import OpsError
+from mirascope_ops.exceptions import NotFoundError, OpsError
 from mirascope_ops.notebook import arguments
 
 if TYPE_CHECKING:
@@ -58,9 +59,11 @@ class SessionScope:
         """Display the session's card, and its timeline where it was asked for."""
         if self._context is None:
             return
-        display(reading.session_card_of(self._context, run_id=self._context.run_id))
-        if self._timeline:
-            display(reading.get_session(self._context.id).figure("timeline"))
+        with suppress(NotFoundError):  # the store is switched off
+            card = reading.session_card_of(self._context)
+            display(card)
+            if self._timeline:
+                display(card.figure("timeline"))
 
 
 class SpanScope:
@@ -93,7 +96,8 @@ class SpanScope:
     def show(self) -> None:
         """Display the trace."""
         if self._span.trace_id:
-            display(reading.get_trace(self._span.trace_id))
+            with suppress(NotFoundError):  # the store is switched off
+                display(reading.get_trace(self._span.trace_id))
 
 
 def session_id(options: argparse.Namespace) -> str | None:

@@ -19,12 +19,14 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from IPython.core.inputtransformer2 import cell_magic, classic_prompt, ipython_prompt, leading_indent
+from IPython.core import inputtransformer2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 NAME: Final = "_mirascope_ops_cell"
+_IPYTHON: Final[Any] = inputtransformer2  # untyped
+_TOP: Final = (_IPYTHON.leading_indent, _IPYTHON.classic_prompt, _IPYTHON.ipython_prompt)
 _HEADER: Final = re.compile(r"%%(?:ops_session|ops_trace)(?:\s|$)")
 _FUTURE: Final = re.compile(r"from\s+__future__\s")
 
@@ -49,7 +51,7 @@ class HeaderTransform:
             body = _as_cell_start(body[blank + 1 :])
         if not top:
             return lines
-        body = body[:blank] + _lines(cell_magic, body[blank:])
+        body = body[:blank] + _lines(_IPYTHON.cell_magic, body[blank:])
         marker = _marker(top, as_string=any(map(_FUTURE.match, body)))
         return [marker + "\n", *["\n"] * (len(top) - 1), *body]
 
@@ -62,7 +64,7 @@ def _as_cell_start(body: list[str]) -> list[str]:
     """Do to a body what IPython does to a cell's first lines: take off common indentation and prompts."""
     blank = _leading_blank(body)
     text = body[blank:]
-    for transform in (leading_indent, classic_prompt, ipython_prompt):
+    for transform in _TOP:
         text = _lines(transform, text)
     return body[:blank] + text
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import re
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,10 +17,10 @@ from traitlets.config import Config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from jupyter_client.blocking.client import BlockingKernelClient
 
+ROOT = Path(__file__).parents[2]
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -125,8 +128,6 @@ class Kernel:
 
     def value(self, expression: str) -> Any:
         """Evaluate an expression in the kernel, out of sight of its history; it must be a literal's repr."""
-        import ast
-
         printed = self.run(f"print(repr({expression}), end='')", history=False)
         assert printed.status == "ok", printed.traceback
         return ast.literal_eval(printed.stdout)
@@ -140,16 +141,13 @@ class Kernel:
 
 def start_kernel(cwd: Path, **environment: str) -> Iterator[Kernel]:
     """Start a kernel on this Python; generators of fixtures delegate to it."""
-    import os
-
     manager = KernelManager(kernel_name="python3")
     manager.kernel_spec.argv[0] = sys.executable
-    root = str(__import__("pathlib").Path(__file__).parents[2])
     manager.start_kernel(
         cwd=str(cwd),
         env={
             **os.environ,
-            "PYTHONPATH": root,
+            "PYTHONPATH": str(ROOT),
             "MIRASCOPE_OPS_STORE": ":memory:",
             "IPYTHONDIR": str(cwd / "ipython"),
             **environment,
@@ -166,16 +164,23 @@ def start_kernel(cwd: Path, **environment: str) -> Iterator[Kernel]:
         manager.cleanup_resources()
 
 
+def _directory(factory: pytest.TempPathFactory) -> Path:
+    """Return one directory for all kernels, so that what they print of it is the same."""
+    directory = factory.getbasetemp() / "kernels"
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
 @pytest.fixture(scope="module")
 def bare_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     """A kernel without the extension, to compare with."""
-    yield from start_kernel(tmp_path_factory.mktemp("bare"), JPY_SESSION_NAME="notes/travel.ipynb")
+    yield from start_kernel(_directory(tmp_path_factory), JPY_SESSION_NAME="notes/travel.ipynb")
 
 
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     """A kernel with the extension loaded, shared by the tests of a module."""
-    for started in start_kernel(tmp_path_factory.mktemp("kernel"), JPY_SESSION_NAME="notes/travel.ipynb"):
+    for started in start_kernel(_directory(tmp_path_factory), JPY_SESSION_NAME="notes/travel.ipynb"):
         loaded = started.run("%load_ext mirascope_ops")
         assert loaded.status == "ok", loaded.traceback
         yield started
