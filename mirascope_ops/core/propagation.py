@@ -17,16 +17,18 @@ from urllib.parse import quote, unquote_to_bytes
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Getter, Setter, TextMapPropagator
 
+from mirascope_ops.core import baggage as session_baggage
 from mirascope_ops.core import context, guard
-from mirascope_ops.core.session import CURRENT, check_id, current_session, enter, leave, session_in
+from mirascope_ops.core.session import CURRENT, check_id, current_session, enter, leave, session, session_in
 from mirascope_ops.exceptions import ConfigurationError, OpsError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
 SESSION_HEADER_NAME: Final = "X-Mirascope-Session-Id"
 # The name that Mirascope 2.8's own source uses, and deployed services read; its documents have the other.
 _DEPLOYED_HEADER_NAME: Final = "Mirascope-Session-Id"
+SESSION_HEADER_NAMES: Final = (SESSION_HEADER_NAME, _DEPLOYED_HEADER_NAME)
 _FORMAT_VARIABLE: Final = "MIRASCOPE_PROPAGATOR"
 _MAX_HEADER: Final = 4096  # longer than any id that we write; a longer header is not looked at
 _NEEDS_ENCODING: Final = re.compile(r"[^\x21-\x7e]|%")
@@ -81,12 +83,21 @@ class ContextPropagator:
 
             propagate.set_global_textmap(self._propagator)
 
-    def inject_context(self, carrier: MutableMapping[str, str], context: Context | None = None) -> None:
+    @property
+    def fields(self) -> set[str]:
+        """The names of the trace headers that it writes."""
+        return self._propagator.fields
+
+    def inject_context(
+        self, carrier: MutableMapping[str, str], context: Context | None = None, *, baggage: bool = False
+    ) -> None:
         """Write the trace and the session into headers; see `inject_context`."""
         self._propagator.inject(carrier, context=context, setter=_SETTER)
         active = current_session() if context is None else (session_in(context) or current_session())
         if active is not None:
             carrier[SESSION_HEADER_NAME] = carrier[_DEPLOYED_HEADER_NAME] = encode_id(active.id)
+            if baggage and active.attributes:
+                _add_baggage(carrier, active.attributes)
 
     def extract_context(self, carrier: Mapping[Any, Any]) -> Context:
         """Read the trace from headers; see `extract_context`."""
@@ -147,7 +158,7 @@ def reset_propagator() -> None:
     _propagator = None
 
 
-def inject_context(carrier: MutableMapping[str, str], *, context: Context | None = None) -> None:
+def inject_context(carrier: MutableMapping[str, str], *, context: Context | None = None, baggage: bool = False) -> None:
     """Write the current trace and session into headers.
 
     The session goes under `X-Mirascope-Session-Id`, and under `Mirascope-Session-Id`, which deployed Mirascope
@@ -156,6 +167,8 @@ def inject_context(carrier: MutableMapping[str, str], *, context: Context | None
     Args:
         carrier: The headers, changed in place.
         context: An OpenTelemetry Context to take the trace from; the current one where None.
+        baggage: Whether the session's attributes go along, as W3C baggage, up to 4,096 bytes of them. They say
+            something about a user, so this is to be asked for; baggage that is there already stays.
 
     Raises:
         ConfigurationError: `MIRASCOPE_PROPAGATOR` names no format.
@@ -168,7 +181,7 @@ def inject_context(carrier: MutableMapping[str, str], *, context: Context | None
         >>> headers["X-Mirascope-Session-Id"]
         'user-session-123'
     """
-    get_propagator().inject_context(carrier, context)
+    get_propagator().inject_context(carrier, context, baggage=baggage)
 
 
 def extract_context(carrier: Mapping[Any, Any]) -> Context:
@@ -186,11 +199,12 @@ def extract_context(carrier: Mapping[Any, Any]) -> Context:
     return get_propagator().extract_context(carrier)
 
 
-def extract_session_id(headers: Mapping[Any, Any]) -> str | None:
+def extract_session_id(headers: Mapping[Any, Any], names: Sequence[str] = SESSION_HEADER_NAMES) -> str | None:
     """Read a session id from headers.
 
     Args:
         headers: The headers, in any case; values are str, bytes or lists of these.
+        names: The names of the header; the first that holds an id counts.
 
     Returns:
         The id; None where there is none, or none that `ops.session` would accept.
@@ -199,7 +213,7 @@ def extract_session_id(headers: Mapping[Any, Any]) -> str | None:
         >>> extract_session_id({"x-mirascope-session-id": ["user-1"]})
         'user-1'
     """
-    for name in (SESSION_HEADER_NAME, _DEPLOYED_HEADER_NAME):
+    for name in names:
         for value in _header_values(headers, name)[:1]:
             try:
                 return check_id(decode_id(value))
@@ -208,15 +222,46 @@ def extract_session_id(headers: Mapping[Any, Any]) -> str | None:
     return None
 
 
+def extract_session_attributes(headers: Mapping[Any, Any]) -> dict[str, Any]:
+    """Read session attributes from the W3C baggage in headers.
+
+    Args:
+        headers: The headers, in any case; values are str, bytes or lists of these.
+
+    Returns:
+        The attributes; those that `ops.session` would not accept are left out.
+
+    Example:
+        >>> extract_session_attributes({"baggage": "mirascope.session.user_tier=%22premium%22"})
+        {'user_tier': 'premium'}
+    """
+    return accepted_attributes(
+        session_baggage.decode(_header_values(headers, session_baggage.HEADER, session_baggage.MAX_BYTES))
+    )
+
+
+def accepted_attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return those attributes that `ops.session` accepts; the others are logged, once a key."""
+    accepted: dict[str, Any] = {}
+    for key, value in attributes.items():
+        try:
+            accepted.update(session(attributes={key: value}).attributes)
+        except OpsError as error:
+            guard.warn_once(f"session attribute {key!r:.80}", f"mirascope_ops ignored a session attribute: {error}")
+    return accepted
+
+
 @contextmanager
 def propagated_context(
-    *, parent: Context | None = None, extract_from: Mapping[Any, Any] | None = None
+    *, parent: Context | None = None, extract_from: Mapping[Any, Any] | None = None, baggage: bool = False
 ) -> Generator[None]:
     """Continue a trace and a session that come from elsewhere.
 
     Args:
         parent: An OpenTelemetry Context, from another thread or task.
         extract_from: Headers, from another service. Give one of the two.
+        baggage: Whether the session takes the attributes that arrive as W3C baggage; whoever sends the headers
+            chooses these.
 
     Raises:
         ConfigurationError: Both or neither were given.
@@ -234,7 +279,8 @@ def propagated_context(
     token = context.attach_context(carried)
     session_id = None if extract_from is None else extract_session_id(extract_from)
     # A session from another service is not a child of one that this process happens to be in.
-    entry = None if session_id is None else enter(session_id, {}, parent=None)
+    attributes = {} if not baggage or extract_from is None else extract_session_attributes(extract_from)
+    entry = None if session_id is None else enter(session_id, attributes, parent=None)
     found = session_in(carried)
     session_token = None if found is None else CURRENT.set(found)
     try:
@@ -277,14 +323,22 @@ def decode_id(value: str) -> str:
         return value
 
 
-def _header_values(headers: Mapping[Any, Any], name: str) -> list[str]:
+def _add_baggage(carrier: MutableMapping[str, str], attributes: Mapping[str, Any]) -> None:
+    """Append session attributes to a baggage header, under the name that it has there."""
+    name = next((key for key in carrier if _text(key).lower() == session_baggage.HEADER), session_baggage.HEADER)
+    existing = ",".join(_header_values(carrier, name, session_baggage.MAX_BYTES))
+    if written := session_baggage.encode(attributes, existing):
+        carrier[name] = written
+
+
+def _header_values(headers: Mapping[Any, Any], name: str, longest: int = _MAX_HEADER) -> list[str]:
     """Return a header's values as text, whatever its case and type; what is not text is left out."""
     wanted = name.lower()
     found: list[str] = []
     for key, value in headers.items():
         if _text(key).lower() == wanted:
             values: list[Any] = list(cast("list[Any]", value)) if isinstance(value, list | tuple) else [value]
-            found.extend(text for text in map(_text, values) if 0 < len(text) <= _MAX_HEADER)
+            found.extend(text for text in map(_text, values) if 0 < len(text) <= longest)
     return found
 
 
