@@ -140,7 +140,10 @@ def traces(
     if session is not None:
         found = get_session(session).traces
     else:
-        found = SpanSet(_rows(SpanQuery(since=first, until=last, whole_traces=True))).traces
+        # Conditions on the root are checked below, where it is known; without any, the store need not give more.
+        unconditional = name is None and status is None and cell is None and notebook is None
+        query = SpanQuery(since=first, until=last, whole_traces=True, limit=limit if unconditional else None)
+        found = SpanSet(_rows(query)).traces
     kept = found.filter(
         lambda trace: (
             (name is None or trace.name == name)
@@ -168,7 +171,7 @@ def get_trace(trace_id: str) -> StoredTrace:
         if len(wanted) < _SHORT_ID:
             message = f"{trace_id!r} is too short for a trace id: give all 32 hex digits, or the first {_SHORT_ID}."
             raise NotFoundError(message)
-        known = {span.trace_id for span in _store().spans(SpanQuery()) if span.trace_id.startswith(wanted)}
+        known = {span.trace_id for span in _store().spans(SpanQuery(trace_prefix=wanted))}
         if len(known) > 1:
             message = f"{len(known)} traces begin with {trace_id!r}: give more digits."
             raise NotFoundError(message)

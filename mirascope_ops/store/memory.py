@@ -80,10 +80,12 @@ class MemoryStore:
             fits = _condition(query)
             found = [entry for entry in self._candidates(query) if fits(entry[1])]
             if query.whole_traces:
-                traces = dict.fromkeys(entry[1].trace_id for entry in found)
-                found = [self._spans[key] for trace in traces for key in self._by_trace[trace]]
+                found.sort(key=_by_start, reverse=True)
+                traces = dict.fromkeys(entry[1].trace_id for entry in found)  # the one with the newest span first
+                chosen = islice(traces, None if query.limit is None else max(query.limit, 0))
+                found = [self._spans[key] for trace in chosen for key in self._by_trace[trace]]
         found.sort(key=_by_start)
-        if query.limit is not None:
+        if query.limit is not None and not query.whole_traces:
             found = found[max(0, len(found) - max(query.limit, 0)) :]
         return [_as_read(span) for _, span in found]
 
@@ -280,6 +282,7 @@ def _condition(query: SpanQuery) -> Callable[[SpanRecord], bool]:
     def fits(span: SpanRecord) -> bool:
         return (
             (traces is None or span.trace_id in traces)
+            and (query.trace_prefix is None or span.trace_id.startswith(query.trace_prefix))
             and in_session_and_run(span)
             and all(getattr(span, column) == value for column, value in equal.items())
             and (query.since is None or span.start >= query.since)

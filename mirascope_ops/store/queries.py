@@ -80,10 +80,14 @@ def spans_statement(
     """
     condition = _condition(connection, query, dead)
     where = str(condition)
-    if query.whole_traces:
-        where = f"trace_id IN (SELECT trace_id FROM spans WHERE {where})"  # noqa: S608 - values are parameters
     parameters = condition.parameters
-    if query.limit is None:
+    newest = query.whole_traces and query.limit is not None
+    if query.whole_traces:
+        some = "GROUP BY trace_id ORDER BY max(start) DESC, max(id) DESC LIMIT ?" if newest else ""
+        where = f"trace_id IN (SELECT trace_id FROM spans WHERE {where} {some})"  # noqa: S608 - values are parameters
+    if newest:
+        parameters = [*parameters, max(query.limit or 0, 0)]
+    if query.limit is None or newest:
         order = "ORDER BY start, id"
     else:
         order = "ORDER BY start DESC, id DESC LIMIT ?"
@@ -99,6 +103,10 @@ def _condition(connection: sqlite3.Connection, query: SpanQuery, dead: Collectio
     else:
         condition.add_in("session_id", query.session_ids)
         condition.add_in("run_id", query.run_ids)
+    if query.trace_prefix is not None:
+        condition.add("substr(trace_id, 1, ?) = ?", len(query.trace_prefix), query.trace_prefix)
+        condition.add("trace_id >= ?", query.trace_prefix)  # the index leads to the first one
+        condition.add("trace_id < ?", query.trace_prefix + "\U0010ffff")
     for sql, value in (
         ("name = ?", query.name),
         ("cell_id = ?", query.cell_id),

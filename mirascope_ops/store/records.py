@@ -148,7 +148,9 @@ class SpanQuery:
         since: Spans that started at or after this time (ns).
         until: Spans that started before this time (ns).
         whole_traces: Give also every other span of the traces to which the spans found belong.
-        limit: At most so many spans, the newest ones; None gives all.
+        limit: The newest so many spans; with `whole_traces` the so many traces whose spans found are newest,
+            whole. None gives all.
+        trace_prefix: Spans of the traces whose id begins so.
     """
 
     trace_ids: Sequence[str] | None = None
@@ -164,6 +166,7 @@ class SpanQuery:
     until: int | None = None
     whole_traces: bool = False
     limit: int | None = None
+    trace_prefix: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,7 +120,7 @@ class SqliteStore:
             statement, parameters = spans_statement(connection, query, dead)
             rows: list[codec.Row] = connection.execute(statement, parameters).fetchall()
             resources = _read_resources(connection, {row[18] for row in rows})
-        if query.limit is not None:
+        if query.limit is not None and not query.whole_traces:
             rows.reverse()
         if dead:
             rows = [

@@ -104,6 +104,7 @@ span_queries = st.builds(
     until=maybe() | times,
     whole_traces=st.booleans(),
     limit=maybe() | st.integers(0, 4),
+    trace_prefix=maybe() | maybe() | traces.map(lambda trace: trace[:3]),
 )
 session_queries = st.builds(
     SessionQuery,

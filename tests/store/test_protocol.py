@@ -161,7 +161,33 @@ def test_whole_traces_gives_the_other_spans_of_the_traces_found(store, make):
 
     assert names(store.spans(SpanQuery(session_ids=["s"]))) == ["inside"]
     assert names(store.spans(SpanQuery(session_ids=["s"], whole_traces=True))) == ["inside", "outside"]
-    assert names(store.spans(SpanQuery(session_ids=["s"], whole_traces=True, limit=1))) == ["outside"]
+
+
+def test_limit_with_whole_traces_gives_the_newest_traces_whole(store, make):
+    older, newer = "a" * 32, "b" * 32
+    store.write(
+        [
+            make.span(name="older root", trace_id=older, start=10),
+            make.span(name="newer root", trace_id=newer, start=20),
+            make.span(name="late in older", trace_id=older, start=25, session_id="s"),
+            make.span(name="later in newer", trace_id=newer, start=30),
+        ]
+    )
+
+    assert names(store.spans(SpanQuery(whole_traces=True, limit=1))) == ["newer root", "later in newer"]
+    assert names(store.spans(SpanQuery(session_ids=["s"], whole_traces=True, limit=1))) == [
+        "older root",
+        "late in older",
+    ]
+    assert store.spans(SpanQuery(whole_traces=True, limit=0)) == []
+
+
+def test_a_trace_is_found_by_the_beginning_of_its_id(store, make):
+    store.write([make.span(name="a", trace_id="ab" * 16), make.span(name="b", trace_id="ac" * 16)])
+
+    assert names(store.spans(SpanQuery(trace_prefix="ab"))) == ["a"]
+    assert names(store.spans(SpanQuery(trace_prefix="a"))) == ["a", "b"]
+    assert store.spans(SpanQuery(trace_prefix="abc")) == []
 
 
 def test_long_lists_of_ids_are_no_different(store, make):
