@@ -90,6 +90,8 @@ def said_by_user(text: str | None) -> str | None:
     for name in _USER_ARGUMENTS:
         if isinstance(arguments.get(name), str):
             return arguments[name]
+    if not positional and not arguments:
+        return None  # a call without arguments says nothing
     texts = [item for item in (*positional, *arguments.values()) if isinstance(item, str)]
     return texts[0] if len(texts) == 1 else text
 

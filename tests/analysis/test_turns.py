@@ -57,6 +57,8 @@ def test_without_model_calls_the_roots_input_and_output_tell():
         ("3", "3"),
         ("", None),
         (None, None),
+        ("{}", None),
+        ('{"args": [], "kwargs": {}}', None),
     ],
 )
 def test_what_a_user_said_is_found_among_arguments(given, said):
