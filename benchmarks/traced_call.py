@@ -2,9 +2,9 @@
 
 A two-argument call with its arguments and result captured, in a session, the store in memory; against a stock
 SDK span with six attributes, a SimpleSpanProcessor and an exporter that does nothing. Both in this process, in
-alternating rounds, in CPU time of the whole process, the writer thread's share included. The last rows write to
-a file and count the calling thread alone, which is what a user's call waits for. Numbers are printed, never
-asserted: machines differ.
+alternating rounds, in CPU time of the whole process. "Until it is stored" adds what the writer thread does with
+the spans afterwards, which the SDK's row has no counterpart of. The last rows write to a file and count the calling
+thread alone, which is what a user's call waits for. Numbers are printed, never asserted: machines differ.
 """
 
 from __future__ import annotations
