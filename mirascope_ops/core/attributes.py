@@ -33,3 +33,6 @@ TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 EXCEPTION_TYPE: Final = "exception.type"
 EXCEPTION_MESSAGE: Final = "exception.message"
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
+# The execution counts of the notebook cells that a traceback runs through, as JSON by file name:
+# {"/tmp/ipykernel_1/2.py": 5}. Whoever records the exception knows them, a later reader does not.
+EXCEPTION_CELLS: Final = "mirascope.ops.exception.cells"

@@ -8,7 +8,16 @@ started inside one is never ascribed to a later cell.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from mirascope_ops.core import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# A frame in the text of a traceback; in an exception group it stands behind a margin.
+_FRAME: Final = re.compile(r'^[ |]*File "(.+)", line \d+', re.MULTILINE)
 
 
 class Cell(NamedTuple):
@@ -44,3 +53,39 @@ def set_current_cell(cell: Cell | None) -> None:
     """Say which cell runs now; None when no cell does."""
     global _current  # noqa: PLW0603 - process-wide on purpose, see the module's docstring
     _current = cell
+
+
+_lookup: Callable[[str], int | None] | None = None
+
+
+def set_cell_files(lookup: Callable[[str], int | None] | None) -> None:
+    """Say how the file of a frame tells the notebook cell that its code comes from.
+
+    Args:
+        lookup: Returns the cell's execution count, None for files that are no cells; or None where there is no
+            notebook.
+    """
+    global _lookup  # noqa: PLW0603 - process-wide, as the current cell is
+    _lookup = lookup
+
+
+def cells_in(stacktrace: str) -> dict[str, int]:
+    """Return the cells that a traceback runs through, by the names of their files; empty outside a notebook.
+
+    Args:
+        stacktrace: The traceback as text.
+
+    Example:
+        >>> set_cell_files({"/tmp/ipykernel_1/2.py": 7}.get)
+        >>> cells_in('  File "/tmp/ipykernel_1/2.py", line 1, in <module>')
+        {'/tmp/ipykernel_1/2.py': 7}
+        >>> set_cell_files(None)
+    """
+    if _lookup is None:
+        return {}
+    try:
+        numbers = {name: _lookup(name) for name in dict.fromkeys(_FRAME.findall(stacktrace))}
+    except Exception as error:  # noqa: BLE001 - the exception is recorded all the same
+        guard.report("finding the cells of a traceback", error)
+        return {}
+    return {name: number for name, number in numbers.items() if number is not None}

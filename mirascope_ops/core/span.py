@@ -20,7 +20,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 from mirascope_ops.core import attributes as keys
 from mirascope_ops.core import backend, capture, clock, context, guard, pipeline
-from mirascope_ops.core.cell import Cell, current_cell
+from mirascope_ops.core.cell import Cell, cells_in, current_cell
 from mirascope_ops.core.session import CURRENT, KEY, Stamp
 from mirascope_ops.core.summaries import type_name
 
@@ -293,6 +293,8 @@ class Span(otel_trace.Span, ReadableSpan):
             "exception.escaped": str(escaped),
             **(attributes or {}),
         }
+        if cells := cells_in(stack):
+            kept[keys.EXCEPTION_CELLS] = capture.dump(cells)
         self.add_event("exception", kept, timestamp)
 
     def end(self, end_time: int | None = None) -> None:

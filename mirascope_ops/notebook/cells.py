@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops.core.cell import Cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LABEL: Final = re.compile(r"In ?\[(\d+)\]")
 
 
 def cell_of(shell: Any, info: Any) -> Cell:
@@ -45,3 +51,18 @@ def _notebook(shell: Any) -> str | None:
     # Jupyter Server sets the variable when it starts a kernel for a notebook, VS Code sets the name.
     found = os.environ.get("JPY_SESSION_NAME") or shell.user_ns.get("__vsc_ipynb_file__")
     return str(found) if found else None
+
+
+def count_by_file(shell: Any) -> Callable[[str], int | None]:
+    """Return a function that tells the execution count of the cell compiled under a file's name, or None.
+
+    Args:
+        shell: The InteractiveShell.
+    """
+
+    def count(filename: str) -> int | None:
+        named: Any = shell.compile.format_code_name(filename)  # ("Cell", "In[5]") for cells, None for files
+        found = _LABEL.fullmatch(named[1]) if named else None
+        return int(found[1]) if found else None
+
+    return count

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mirascope_ops.core.cell import set_current_cell
+from mirascope_ops.core.cell import set_cell_files, set_current_cell
 from mirascope_ops.core.configuration import ensure_provider
-from mirascope_ops.notebook import arguments, reprs
+from mirascope_ops.notebook import arguments, cells, reprs
 from mirascope_ops.notebook.long_session import LongSession
 from mirascope_ops.notebook.magics import CELL_MAGICS, OpsMagics
 from mirascope_ops.notebook.runner import Runner
@@ -79,6 +79,7 @@ class Extension:
         }
         shell.register_magics(self._magics)
         self._formatters = reprs.register(shell)
+        set_cell_files(cells.count_by_file(shell))
 
     def uninstall(self) -> None:
         """Take it out; what a running cell still needs goes when that cell is over."""
@@ -100,6 +101,7 @@ class Extension:
         if self._magics in shell.configurables:
             shell.configurables.remove(self._magics)
         reprs.unregister(shell, self._formatters)
+        set_cell_files(None)
         self._long_session.end()
         if not self._runner.running:
             self._remove_rest()

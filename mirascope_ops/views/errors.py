@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
+from mirascope_ops.core import attributes as keys
 from mirascope_ops.views.frames import Section, read_traceback
 
 if TYPE_CHECKING:
@@ -12,10 +13,6 @@ if TYPE_CHECKING:
 
     from mirascope_ops.analysis.rows import SpanRow
     from mirascope_ops.views.outline import Line, Outline
-
-# An event attribute with the execution counts of the cells that a traceback runs through, as JSON by file name:
-# {"/tmp/ipykernel_1/2.py": 5}. Whoever records the exception knows them, a later reader does not.
-CELLS_KEY = "mirascope.ops.exception.cells"
 
 
 def traceback_of(line: Line, view: Outline) -> list[Section]:
@@ -39,9 +36,9 @@ def _read(span: SpanRow) -> list[Section]:
     found = ""
     cells: Mapping[str, int] = {}
     for event in span.events:
-        text = event.attributes.get("exception.stacktrace")
+        text = event.attributes.get(keys.EXCEPTION_STACKTRACE)
         if isinstance(text, str) and len(text) > len(found):
-            found, cells = text, _cells(event.attributes.get(CELLS_KEY))
+            found, cells = text, _cells(event.attributes.get(keys.EXCEPTION_CELLS))
     return [_without_ours(section) for section in read_traceback(found, cells)]
 
 
