@@ -435,6 +435,33 @@ def test_a_configured_provider_is_used_beside_the_global_one(install_provider):
     assert otel_trace.get_tracer_provider() is theirs.sdk
 
 
+def test_a_provider_that_is_not_the_sdks_breaks_no_span(only):
+    class ApiProvider(otel_trace.TracerProvider):
+        def get_tracer(self, *_: object, **__: object):
+            return otel_trace.NoOpTracer()
+
+    otel_trace.set_tracer_provider(ApiProvider())
+    with ops.span("work"):
+        pass
+
+    assert only().name == "work"
+
+
+def test_a_provider_with_a_processor_of_its_own_kind_breaks_no_span(only):
+    from opentelemetry.sdk.trace import TracerProvider
+
+    processor = Noting()
+    processor.add_span_processor = lambda _: None
+    otel_trace.set_tracer_provider(TracerProvider(active_span_processor=processor))
+    with ops.span("work"):
+        pass
+    with ops.span("again"):
+        pass
+
+    assert only("again").status == "unset"
+    assert [span.name for span in processor.ended] == ["work", "again"]
+
+
 def test_an_incoming_remote_parent_is_continued(only):
     token = otel_context.attach(otel_trace.set_span_in_context(NonRecordingSpan(ELSEWHERE)))
     with ops.span("work") as span:
