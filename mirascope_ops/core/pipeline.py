@@ -50,9 +50,12 @@ class Origin:
     def resource(self) -> Resource:
         """The resource; detected on first use where no provider gives one, because detection takes milliseconds."""
         if self._resource is None:
-            from opentelemetry.sdk.resources import Resource
+            from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
-            self._resource = Resource.create()
+            try:
+                self._resource = Resource.create()
+            except RuntimeError:  # it uses threads, which a program that is ending can no longer start
+                self._resource = OTELResourceDetector().detect()
         return self._resource
 
 

@@ -140,6 +140,14 @@ class SessionContext:
         again.stamp = again._make_stamp()
         return again
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process continues the same run: what it records belongs to it.
+        return (SessionContext, (self.id, self._attributes, self.parent, self.cell), (self.run_id, self.started))
+
+    def __setstate__(self, state: tuple[str, int]) -> None:
+        self.run_id, self.started = state
+        self.stamp = self._make_stamp()
+
     def _make_stamp(self) -> Stamp:
         text = capture.dump(self._attributes) if self._attributes else None
         return Stamp(self.id, self.run_id, text, self.cell)

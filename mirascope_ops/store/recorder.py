@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 from collections import deque
 from contextlib import contextmanager
@@ -258,8 +259,16 @@ def _open(setting: str | Path | None) -> Recorder:
     if place.kind == "file" and place.path is not None:
         from mirascope_ops.store.sqlite import SqliteStore
 
+        _close_with_multiprocessing()
         return Recorder(SqliteStore(place.path), threaded=True)
     return Recorder(MemoryStore(), recording=place.kind == "memory")
+
+
+def _close_with_multiprocessing() -> None:
+    """Flush at the end of a forked multiprocessing worker too: it leaves without running atexit handlers."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.Finalize(None, _at_exit, exitpriority=0)
 
 
 def _after_fork_in_child() -> None:

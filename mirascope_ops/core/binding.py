@@ -1,0 +1,104 @@
+"""Carrying the session and the span to where Python does not: threads, pools, other processes.
+
+`asyncio` tasks and `asyncio.to_thread` inherit what is current; `threading.Thread`, `ThreadPoolExecutor`,
+`run_in_executor`, joblib and multiprocessing do not. `bind_context` takes it along in the function that is handed over.
+(OpenTelemetry's own `opentelemetry-instrumentation-threading` does the same for threads without a change to the
+program; a session travels with it too.)
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+from opentelemetry import trace as otel_trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext
+
+from mirascope_ops.core import callables, context
+from mirascope_ops.core.session import CURRENT, KEY, SessionContext, current_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class BoundContext:
+    """A function with the session and the span that were current when it was bound.
+
+    It can be called any number of times, by several threads at once, and pickled: another process continues the
+    same run of the session, below the same span.
+    """
+
+    def __init__(self, fn: Any, session: SessionContext | None, span: otel_trace.Span | None) -> None:
+        self.__wrapped__ = fn
+        self._session = session
+        self._span = span
+        functools.update_wrapper(self, fn, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function with the bound session and span current."""
+        with self.current():
+            return self.__wrapped__(*args, **kwargs)
+
+    @contextmanager
+    def current(self) -> Generator[None]:
+        """Make the bound session and span current inside a `with` block."""
+        session_token = CURRENT.set(self._session)
+        carrier_token = context.attach(KEY, self._session)
+        span = self._span or otel_trace.INVALID_SPAN
+        span_token = context.attach(context.SPAN_KEY, span)
+        try:
+            yield
+        finally:
+            context.detach(span_token, context.SPAN_KEY, span)
+            context.detach(carrier_token, KEY, self._session)
+            context.reset(CURRENT, session_token, self._session)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        found = None if self._span is None else self._span.get_span_context()
+        place = None if found is None or not found.is_valid else tuple(found)
+        return (_rebound, (self.__wrapped__, self._session, place))
+
+    def __repr__(self) -> str:
+        return f"<{self.__wrapped__!r} bound to {self._session!r}>"
+
+
+def bind_context(fn: Callable[P, R]) -> Callable[P, R]:
+    """Bind a function to the session and the span that are current here, whoever calls it and wherever.
+
+    Args:
+        fn: A function or a coroutine function; picklable where another process is to call it.
+
+    Returns:
+        A callable with the same signature.
+
+    Example:
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> from mirascope_ops import ops
+        >>> def session_id() -> str | None:
+        ...     session = ops.current_session()
+        ...     return session.id if session else None
+        >>> with ThreadPoolExecutor() as pool, ops.session(id="batch-1"):
+        ...     print(pool.submit(session_id).result(), pool.submit(ops.bind_context(session_id)).result())
+        None batch-1
+    """
+    span = otel_trace.get_current_span()
+    bound = BoundContext(fn, current_session(), span if span.get_span_context().is_valid else None)
+    if inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+        # The body of these runs after the call: it is the body that needs the context.
+        body: Any = fn
+        return cast("Callable[P, R]", callables.in_context(body, CURRENT, bound.current))
+    return cast("Callable[P, R]", bound)
+
+
+def _rebound(fn: Any, session: SessionContext | None, place: tuple[Any, ...] | None) -> BoundContext:
+    """Unpickle: the span is in another process now, so it is a remote parent."""
+    if place is None:
+        return BoundContext(fn, session, None)
+    trace_id, span_id, _, flags, state = place[:5]
+    remote = SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags, trace_state=state)
+    return BoundContext(fn, session, NonRecordingSpan(remote))
