@@ -18,6 +18,14 @@ OUTPUT: Final = "mirascope.trace.output"
 TAGS: Final = "mirascope.trace.tags"
 METADATA: Final = "mirascope.trace.metadata"
 
+VERSION_HASH: Final = "mirascope.version.hash"
+VERSION_SIGNATURE_HASH: Final = "mirascope.version.signature_hash"
+VERSION_NUMBER: Final = "mirascope.version.version"
+VERSION_NAME: Final = "mirascope.version.name"
+VERSION_DESCRIPTION: Final = "mirascope.version.description"
+VERSION_TAGS: Final = "mirascope.version.tags"
+VERSION_META: Final = "mirascope.version.meta."  # followed by the key
+
 SESSION_ID: Final = "mirascope.ops.session.id"
 SESSION_ATTRIBUTES: Final = "mirascope.ops.session.attributes"
 OTEL_SESSION_ID: Final = "session.id"

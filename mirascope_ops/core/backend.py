@@ -48,6 +48,10 @@ class Backend(Protocol):
         """Return a span with all spans below it."""
         ...
 
+    def versions(self, name: str) -> list[tuple[str, str, str]]:
+        """Return the versions that the newest spans of this name tell: hash, signature hash, number; oldest first."""
+        ...
+
     def view(self, shown: Any, include: Any, exclude: Any) -> Any:
         """Return the MIME bundle of a plain record, which cannot know the views."""
         ...
