@@ -36,6 +36,7 @@ from mirascope_ops.core.result import Trace
 from mirascope_ops.core.session import SessionContext, current_session, session
 from mirascope_ops.core.span import Span, span
 from mirascope_ops.core.tracing import AsyncTracedFunction, TraceDecorator, TracedFunction, trace
+from mirascope_ops.core.versioning import VersionInfo, version
 from mirascope_ops.exceptions import (
     ConfigurationError,
     NotFoundError,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
     from mirascope_ops import llm, ops, store
     from mirascope_ops.analysis.rows import SpanRow
+    from mirascope_ops.core.binding import bind_context
     from mirascope_ops.core.processor import SessionProcessor
     from mirascope_ops.core.span import EndedSpan
     from mirascope_ops.reading import get_session, get_trace, last_trace, sessions, spans, traces
@@ -79,6 +81,8 @@ __all__ = [
     "TraceSet",
     "TraceTargetError",
     "TracedFunction",
+    "VersionInfo",
+    "bind_context",
     "configure",
     "current_session",
     "extract_context",
@@ -99,10 +103,12 @@ __all__ = [
     "store",
     "trace",
     "traces",
+    "version",
 ]
 
 # Names that are loaded on first use: reading brings in analysis, which a program that only traces never needs.
 _LAZY = {
+    "bind_context": "core.binding",
     "Session": "sessionset",
     "SessionProcessor": "core.processor",
     "SessionSet": "sessionset",
@@ -132,6 +138,9 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+_VERSION_SPANS = 1_000  # the newest so many spans of a function tell its versions; reading them takes some 10 ms
 
 
 class _LazyBackend:
@@ -171,6 +180,20 @@ class _LazyBackend:
 
     def spans(self, trace_id: str, span_id: str) -> SpanSet:
         return self._reading.get_trace(trace_id).below(span_id)
+
+    def versions(self, name: str) -> list[tuple[str, str, str]]:
+        from mirascope_ops.core import attributes as keys
+        from mirascope_ops.store.records import SpanQuery
+
+        recorder = self._recorder.active()
+        found: dict[tuple[str, str, str], None] = {}
+        if recorder.recording:
+            for span in recorder.store.spans(SpanQuery(name=name, limit=_VERSION_SPANS)):
+                known = span.attributes
+                if keys.VERSION_HASH in known and keys.VERSION_NUMBER in known:
+                    signature = str(known.get(keys.VERSION_SIGNATURE_HASH, ""))
+                    found[str(known[keys.VERSION_HASH]), signature, str(known[keys.VERSION_NUMBER])] = None
+        return list(found)
 
     def view(self, shown: SpanRow, include: Any, exclude: Any) -> Any:
         from mirascope_ops.views import html, text
