@@ -78,6 +78,8 @@ class Extension:
             for name in magics
         }
         shell.register_magics(self._magics)
+        if self._magics not in shell.configurables:  # they enter themselves, but only when they are made
+            shell.configurables.append(self._magics)
         self._formatters = reprs.register(shell)
         set_cell_files(cells.count_by_file(shell))
 
