@@ -104,7 +104,8 @@ def parse(name: str, parser: argparse.ArgumentParser, line: str) -> argparse.Nam
         return parser.parse_args(split(line))
     except UsageError as error:
         usage = " ".join(parser.format_usage().removeprefix("::").split())
-        message = f"{name}: {error}\nUsage: {usage}\n{name} -h explains the options."
+        hint = " (quote an id or a value that has spaces)" if "unrecognized arguments" in str(error) else ""
+        message = f"{name}: {error}{hint}\nUsage: {usage}\n{name} -h explains the options."
         raise UsageError(message) from None
 
 

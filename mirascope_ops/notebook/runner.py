@@ -100,7 +100,7 @@ class _Step:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if error is not None and traceback is not None:
-            tracebacks.show_header_in_colour(traceback.tb_frame.f_code.co_filename)
+            tracebacks.keep_colours(traceback.tb_frame.f_code.co_filename)
         if error is not None or self._last:
             self._runner.close(self._key, error)
 

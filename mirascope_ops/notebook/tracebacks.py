@@ -3,59 +3,45 @@
 from __future__ import annotations
 
 import linecache
-from typing import TYPE_CHECKING, Any, Self
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-from mirascope_ops.notebook.transform import is_marked
+from mirascope_ops.notebook.transform import is_header, is_marked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class _ShownLine(str):  # noqa: SLOT000 - a str with an attribute has no slots to declare
-    """A line that is the marker to whoever parses it and the user's header to whoever shows it.
-
-    Tracebacks strip the lines they show; `inspect` and `stack_data` join the lines they parse.
-    """
-
-    _shown: str
-
-    def __new__(cls, source: str, shown: str) -> Self:
-        made = super().__new__(cls, source)
-        made._shown = shown
-        return made
-
-    def rstrip(self, chars: str | None = None, /) -> str:
-        return self._shown.rstrip(chars)
-
-    def strip(self, chars: str | None = None, /) -> str:
-        return self._shown.strip(chars)
-
-
 def show_header(filename: str, top: Sequence[str]) -> None:
-    """Let tracebacks show the header lines as the user wrote them.
+    """Put the header lines as the user wrote them into the text from which tracebacks and debuggers show lines.
 
     Args:
         filename: The name under which the cell was compiled.
         top: The header lines, and blank ones between them.
     """
     lines = linecache.getlines(filename)
-    if lines and is_marked(lines[0]):
-        for index, header in enumerate(top):
-            lines[index] = _ShownLine(lines[index], header + "\n")
+    if not lines or not is_marked(lines[0]):
+        return
+    lines[: len(top)] = [f"{line}\n" for line in top]
+    if "stack_data" in sys.modules:
+        keep_colours(filename)
 
 
-def show_header_in_colour(filename: str) -> None:
-    """Let a coloured traceback show them too: it cuts lines out of its own copy of the text.
+def keep_colours(filename: str) -> None:
+    """Let IPython mark the failing expression and colour the lines, for which it parses the whole text.
+
+    A header line is no Python, so a copy without it is parsed; the lines that are shown stay as they are.
 
     Args:
         filename: The name under which the cell was compiled.
     """
-    lines = linecache.getlines(filename)
-    if not lines or not isinstance(lines[0], _ShownLine):
-        return
-    try:
+    with suppress(Exception):  # without it the traceback is right, only plainer
         import stack_data
-    except ImportError:
-        return
-    source: Any = stack_data.Source.for_filename(filename)  # pyright: ignore[reportPrivateImportUsage] - it is public
-    source.text = "\n".join([*source.lines, ""])
+
+        source: Any = stack_data.Source.for_filename(filename)  # pyright: ignore[reportPrivateImportUsage] - it is public
+        lines: list[str] = source.lines
+        if source.tree is None and lines and is_header(lines[0]):
+            body = next(index for index, line in enumerate([*lines, "end"]) if line.strip() and not is_header(line))
+            source.__init__(filename, ["\n"] * body + [f"{line}\n" for line in lines[body:]])
+            source.lines, source.text = lines, "\n".join([*lines, ""])

@@ -46,7 +46,7 @@ class HeaderTransform:
         """Transform a cell's lines; those of a cell without a header of ours are returned as they are."""
         top: list[str] = []  # the header lines, and blank ones between them
         body = list(lines)
-        while (blank := _leading_blank(body)) < len(body) and _HEADER.match(body[blank]):
+        while (blank := _leading_blank(body)) < len(body) and is_header(body[blank]):
             top += [*[""] * blank, body[blank].rstrip()]
             body = _as_cell_start(body[blank + 1 :])
         if not top:
@@ -77,6 +77,11 @@ def _marker(top: Sequence[str], *, as_string: bool) -> str:
     if as_string:
         return repr(f"{NAME}:{json.dumps(top)}")
     return f"get_ipython().{NAME}({', '.join(map(repr, top))})"
+
+
+def is_header(line: str) -> bool:
+    """Whether a line is a header of ours."""
+    return _HEADER.match(line) is not None
 
 
 def is_marked(source: str) -> bool:

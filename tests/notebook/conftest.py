@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import atexit
 import os
 import re
 import sys
@@ -128,7 +129,7 @@ class Kernel:
 
     def value(self, expression: str) -> Any:
         """Evaluate an expression in the kernel, out of sight of its history; it must be a literal's repr."""
-        printed = self.run(f"print(repr({expression}), end='')", history=False)
+        printed = self.run(f"print(repr(({expression})), end='')", history=False)
         assert printed.status == "ok", printed.traceback
         return ast.literal_eval(printed.stdout)
 
@@ -193,11 +194,13 @@ def shell() -> Iterator[Any]:
     config = Config()
     config.HistoryManager.hist_file = ":memory:"
     config.HistoryManager.enabled = False
+    hooks, main = (sys.displayhook, sys.excepthook), sys.modules["__main__"]
     made = InteractiveShell.instance(config=config)
-    hooks = sys.displayhook, sys.excepthook
     try:
         yield made
     finally:
         sys.displayhook, sys.excepthook = hooks
+        sys.modules["__main__"] = main
+        atexit.unregister(made.atexit_operations)
         made.atexit_operations()
         InteractiveShell.clear_instance()
