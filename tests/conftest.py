@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ os.environ["MIRASCOPE_OPS_STORE"] = ":memory:"
 sys.path.insert(0, str(ROOT / "notebooks"))  # the loopback model stands beside the notebooks that use it
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from loopback_model import LoopbackModel
 
@@ -35,3 +37,32 @@ def llm_server(loopback_model: LoopbackModel, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("OPENAI_API_KEY", "unused")
     loopback_model.requests.clear()
     return loopback_model
+
+
+@pytest.fixture
+def run_python(tmp_path: Path) -> Callable[..., str]:
+    """Run a program in a new interpreter, warnings as errors; gives what it printed.
+
+    It records to a file of this test's own (`run_python.store`); options are variables of its environment. It
+    must end as it is expected to (0, unless `ends_with=` says otherwise) and say nothing on stderr.
+    """
+    store = tmp_path / "spans.db"
+
+    def run(program: str, *, ends_with: int = 0, silent: bool = True, **environment: str) -> str:
+        path = tmp_path / "program.py"  # a file: processes that are spawned import it
+        path.write_text(textwrap.dedent(program), encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "-W", "error", str(path)],
+            env={**os.environ, "MIRASCOPE_OPS_STORE": str(store), **environment},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == ends_with, done.stderr
+        assert not (silent and done.stderr), done.stderr
+        return done.stdout
+
+    run.store = store
+    return run
