@@ -107,6 +107,8 @@ def test_public_names():
             "TraceSet",
             "TraceTargetError",
             "TracedFunction",
+            "VersionInfo",
+            "bind_context",
             "configure",
             "current_session",
             "extract_context",
@@ -127,5 +129,6 @@ def test_public_names():
             "store",
             "trace",
             "traces",
+            "version",
         ]
     )

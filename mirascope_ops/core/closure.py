@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from mirascope_ops.core import guard, sources
 from mirascope_ops.core.encoding import Encoder, is_foreign_file, is_foreign_module, is_own
+from mirascope_ops.core.methods import TracedMethod
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -102,7 +103,9 @@ def function_of(fn: Any) -> Any:
         True
     """
     for _ in range(100):  # a chain of wrappers may be a circle
-        if isinstance(fn, functools.partial):
+        if issubclass(type(fn), TracedMethod):
+            fn = fn.function
+        elif isinstance(fn, functools.partial):
             fn = cast("functools.partial[Any]", fn).func
         elif inspect.ismethod(fn) or isinstance(fn, classmethod | staticmethod):
             fn = cast("Any", fn).__func__
@@ -377,7 +380,7 @@ def _is_member(kind: type[Any], name: str, value: Any) -> bool:
 
 
 def _namespace_of(kind: type[Any]) -> dict[str, Any]:
-    for value in vars(kind).values():
+    for value in map(function_of, filter(callable, vars(kind).values())):
         if isinstance(value, FunctionType) and value.__module__ == kind.__module__:
             return value.__globals__
     return vars(sys.modules[kind.__module__]) if kind.__module__ in sys.modules else {}

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
+from mirascope_ops.core.methods import TracedClassMethod, TracedMethod, TracedObject
 from mirascope_ops.core.summaries import summarise
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def is_foreign_module(name: str | None) -> bool:
 
 def is_own(fn: Any) -> bool:
     """Tell whether a function is one of this package's wrappers."""
-    return isinstance(fn, FunctionType) and fn.__code__.co_filename.startswith(_PACKAGE)
+    return type(fn) is FunctionType and fn.__code__.co_filename.startswith(_PACKAGE)
 
 
 class Encoder:
@@ -139,11 +140,11 @@ class Encoder:
             return ["module", value.__name__]
         if isinstance(value, type):
             return self._type(cast("type[Any]", value))
-        if isinstance(value, FunctionType):
+        if issubclass(kind, TracedMethod | TracedObject):  # a traced function counts as the function
+            inner = self.encode(value.function if issubclass(kind, TracedMethod) else value.__wrapped__)
+            return ["method", inner, self.encode(None)] if issubclass(kind, TracedClassMethod) else inner
+        if kind is FunctionType:  # by its type: what stands for a function says that it is one
             return self._function(value)
-        if kind.__module__.startswith("mirascope_ops.") and not hasattr(value, "__self__"):
-            inner = self.encode(value.__wrapped__)  # a traced function counts as the function
-            return ["method", inner, self.encode(None)] if kind.__name__ == "TracedClassMethod" else inner
         return self._around_function(value, kind)
 
     def _around_function(self, value: Any, kind: type[Any]) -> Any:

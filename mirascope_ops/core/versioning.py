@@ -15,7 +15,7 @@ import re
 import threading
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, cast, overload
 
 from mirascope_ops.core import attributes as keys
 from mirascope_ops.core import backend, capture, guard
@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from mirascope_ops.core.closure import Read
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+S = TypeVar("S")
 
 _NUMBER: Final = re.compile(r"(\d{1,9})\.(\d{1,9})")
 
@@ -84,6 +86,14 @@ class VersionedFunction(TracedFunction[P, R_co], Protocol):
         """The function's version now; None where it cannot be told (a function that is not written in Python)."""
         ...
 
+    @overload
+    def __get__(self, instance: None, owner: type, /) -> VersionedFunction[P, R_co]: ...
+    @overload
+    def __get__(
+        self: VersionedFunction[Concatenate[S, Q], R_co], instance: S, owner: type | None = None, /
+    ) -> VersionedFunction[Q, R_co]: ...
+    def __get__(self, instance: Any, owner: Any = None, /) -> Any: ...
+
 
 class AsyncVersionedFunction(AsyncTracedFunction[P, R_co], Protocol):
     """A traced coroutine function that knows its version."""
@@ -92,6 +102,14 @@ class AsyncVersionedFunction(AsyncTracedFunction[P, R_co], Protocol):
     def version_info(self) -> VersionInfo | None:
         """The function's version now; None where it cannot be told."""
         ...
+
+    @overload
+    def __get__(self, instance: None, owner: type, /) -> AsyncVersionedFunction[P, R_co]: ...
+    @overload
+    def __get__(
+        self: AsyncVersionedFunction[Concatenate[S, Q], R_co], instance: S, owner: type | None = None, /
+    ) -> AsyncVersionedFunction[Q, R_co]: ...
+    def __get__(self, instance: Any, owner: Any = None, /) -> Any: ...
 
 
 class VersionDecorator(Protocol):
@@ -176,7 +194,9 @@ class _Versioning:
     def present(self, traced: Any, site: CallSite) -> Any:
         """Give a traced callable its `version_info`."""
         kind = cast("type[Any]", type(traced))
-        traced.__class__ = VersionedMethod if kind is TracedMethod else _versioned_kind(kind)
+        if kind is TracedMethod:
+            return VersionedMethod(traced.function, cast("VersionedSite", site))
+        _set_class(traced, _versioned_kind(kind))
         traced.version_site = site
         return traced
 
@@ -336,13 +356,17 @@ class _Versioned:
         return self.version_site.info
 
 
-class VersionedMethod(_Versioned, TracedMethod):
+class VersionedMethod(_Versioned, TracedMethod):  # pyright: ignore[reportIncompatibleMethodOverride] - its names are the function's
     """A versioned function; in a class body it binds like a function.
 
     It is an object because a plain function cannot have an attribute that is worked out when it is asked for.
     """
 
-    __call__: Any = cast("Any", staticmethod).__call__  # in C: one Python call less
+    _own = ("function", "version_site")
+
+    def __init__(self, function: Callable[..., Any], site: VersionedSite) -> None:
+        super().__init__(function)
+        self.version_site = site
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else BoundTrace(self, instance)
@@ -361,6 +385,9 @@ class VersionedPartial(functools.partial[Any]):
     def version_info(self) -> VersionInfo | None:
         """The function's version now; None where it cannot be told."""
         return self.func.version_info  # type: ignore[attr-defined] # pyright: ignore[reportFunctionMemberAccess]
+
+
+_set_class: Final = cast("Any", object).__dict__["__class__"].__set__  # also where a class hides its `__class__`
 
 
 @functools.cache

@@ -45,6 +45,22 @@ class Agent:
         return [question]
 
 
+@ops.version
+def translate(text: str) -> str:
+    return text
+
+
+@ops.version(name="asked", tags=["a"], metadata={"owner": "us"})
+async def ask(question: str) -> bytes:
+    return question.encode()
+
+
+class Librarian:
+    @ops.version
+    def find(self, title: str) -> int:
+        return len(title)
+
+
 def functions_keep_their_types() -> None:
     assert_type(double(1), int)
     assert_type(double.wrapped(1), ops.Trace[int])
@@ -52,12 +68,19 @@ def functions_keep_their_types() -> None:
     assert_type(halve(1, exactly=False), float)
     assert_type(count(3), Iterator[int])
     assert_type(count_slowly(3), AsyncIterator[int])
+    assert_type(translate("a"), str)
+    assert_type(translate.wrapped("a"), ops.Trace[str])
+    assert_type(translate.version_info, ops.VersionInfo | None)
+    assert_type(Librarian().find("a"), int)
+    assert_type(Librarian().find.version_info, ops.VersionInfo | None)
     double("1")  # pyright: ignore[reportArgumentType]
     halve(1, precisely=True)  # pyright: ignore[reportCallIssue]
 
 
 async def coroutine_functions_keep_their_types() -> None:
     assert_type(await fetch("a"), bytes)
+    assert_type(await ask("a"), bytes)
+    assert_type(ask.version_info, ops.VersionInfo | None)
     assert_type(await fetch.wrapped("a"), ops.Trace[bytes])
 
 
