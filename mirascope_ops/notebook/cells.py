@@ -25,11 +25,14 @@ def cell_of(shell: Any, info: Any) -> Cell:
 
 
 def execution_count(shell: Any, info: Any) -> int:
-    """Return the number that the cell gets as `In [n]`.
+    """Return the number that the cell gets as `In [n]`, asked before it runs.
 
-    IPython counts up before `pre_run_cell`, and only for cells that go into the history.
+    Newer versions of IPython have counted up by then, older ones do it after the cell, and both only for cells
+    that go into the history. `In` does not hold the cell yet: it is as long as the number is high.
     """
-    return shell.execution_count - 1 if info.store_history else shell.execution_count
+    count: int = shell.execution_count
+    counted = info.store_history and len(shell.history_manager.input_hist_parsed) != count
+    return count - 1 if counted else count
 
 
 def request_of(shell: Any) -> dict[str, Any]:

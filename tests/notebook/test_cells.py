@@ -72,7 +72,8 @@ def test_a_trace_of_pypi_mirascope_is_shown_as_ours(prepared):
 
 
 def shell(**fields):
-    return SimpleNamespace(**{"user_ns": {}, "execution_count": 5, **fields})
+    history = SimpleNamespace(input_hist_parsed=["", "a", "b", "c"])  # the fourth cell is about to run
+    return SimpleNamespace(**{"user_ns": {}, "execution_count": 5, "history_manager": history, **fields})
 
 
 def info(**fields):
@@ -83,6 +84,7 @@ def test_the_number_is_the_one_shown_whether_or_not_the_cell_is_kept_in_the_hist
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
 
     assert cells.cell_of(shell(), info()) == (None, 4, None)
+    assert cells.cell_of(shell(execution_count=4), info()) == (None, 4, None)  # an IPython that counts up later
     assert cells.cell_of(shell(), info(store_history=False)) == (None, 5, None)
 
 

@@ -60,10 +60,10 @@ task = asyncio.ensure_future(later())
     assert value("len(ops.get_session('tasks'))") == 1
 
 
-def test_time_around_a_failing_cell_fails(run, value):
+def test_time_around_a_failing_cell_fails_as_without_the_header(run, value):
     reply = run("%%time\n%%ops_session tf\n1/0")
 
-    assert reply.status == "error"
+    assert reply.status == run("%%time\n1/0").status  # some versions of %%time hide it
     assert len(cards(reply)) == 1
     assert value("current()") is None
 
