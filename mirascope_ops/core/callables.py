@@ -80,33 +80,29 @@ def around_generator(fn: F, variable: ContextVar[Any], open_scope: Callable[...,
         carried = Carried(variable)
         with carried:
             scope = open_scope(args, kwargs)
-        return (yield from _drive(scope.call(fn, args, kwargs), carried, scope))
+        body: Generator[Any, Any, Any] = scope.call(fn, args, kwargs)
+        sent: Any = None
+        thrown: BaseException | None = None
+        while True:
+            try:
+                with carried:
+                    item = body.send(sent) if thrown is None else body.throw(thrown)
+            except StopIteration as stop:
+                with carried:
+                    scope.close(None)
+                return stop.value
+            except BaseException as error:
+                with carried:
+                    scope.close(error)
+                raise
+            scope.item(item)
+            sent = thrown = None
+            try:
+                sent = yield item
+            except BaseException as error:  # noqa: BLE001 - GeneratorExit too: the body decides what becomes of it
+                thrown = error
 
     return cast("F", wrapper)
-
-
-def _drive(body: Generator[Any, Any, Any], carried: Carried, scope: Scope) -> Generator[Any, Any, Any]:
-    """Run a generator's body inside `carried`, passing on all that is sent, thrown, yielded and returned."""
-    sent: Any = None
-    thrown: BaseException | None = None
-    while True:
-        try:
-            with carried:
-                item = body.send(sent) if thrown is None else body.throw(thrown)
-        except StopIteration as stop:
-            with carried:
-                scope.close(None)
-            return stop.value
-        except BaseException as error:
-            with carried:
-                scope.close(error)
-            raise
-        scope.item(item)
-        sent = thrown = None
-        try:
-            sent = yield item
-        except BaseException as error:  # noqa: BLE001 - GeneratorExit too: the body decides what becomes of it
-            thrown = error
 
 
 def around_async_generator(fn: F, variable: ContextVar[Any], open_scope: Callable[..., Scope]) -> F:
@@ -170,8 +166,9 @@ def in_context(fn: F, variable: ContextVar[Any], manager: Callable[[], Any]) -> 
         def close(self, error: BaseException | None) -> None:
             self._manager.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
 
-    if isinstance(fn, TracedMethod):  # `@ops.session(...)` on top of `@ops.trace`, in a class body
-        return cast("F", type(fn)(in_context(fn.function, variable, manager)))
+    if issubclass(type(fn), TracedMethod):  # `@ops.session(...)` on top of `@ops.trace`, in a class body
+        method: Any = fn
+        return cast("F", type(method)(in_context(method.function, variable, manager)))
     wrapper = _in_managed(fn, variable, manager, _Managed)
     if hasattr(fn, "wrapped"):  # on top of `@ops.trace`: the other way to call the function is wrapped too
         cast("Any", wrapper).wrapped = _in_managed(cast("Any", fn).wrapped, variable, manager, _Managed)

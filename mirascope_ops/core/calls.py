@@ -33,6 +33,10 @@ def open_call(site: CallSite, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         return _begin(site, site.capture_arguments(args, kwargs))
     except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
         guard.report("starting the span of a traced call", error)
+    try:
+        return _begin(site, None)  # what failed is most likely the capture: the span can do without
+    except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
+        guard.report("starting a span without arguments", error)
         return Span(site.name)
 
 
@@ -50,7 +54,7 @@ def prepare_call(site: CallSite, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 def close_call(span: Span, site: CallSite, result: Any) -> None:
     """Capture a call's result and end its span; never raises an Exception."""
-    ended = clock.now()
+    ended: int | None = clock.now()
     try:
         if result is not None:
             kind = responses.kind_of(result)
@@ -60,10 +64,12 @@ def close_call(span: Span, site: CallSite, result: Any) -> None:
                 span.give_output(responses.record_response(span, result))
             elif streams.follow(span, result):
                 span.leave()
-                return
+                ended = None
     except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
         guard.report("capturing a result", error)
-    span.finish_at(ended)
+    finally:
+        if ended is not None:
+            span.finish_at(ended)
 
 
 def fail_call(span: Span, error: BaseException) -> None:

@@ -21,12 +21,14 @@ from mirascope_ops.core import masking
 from mirascope_ops.core.summaries import describe, summarise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
 DEFAULT_LIMIT: Final = 64 * 1024  # bytes a value; a prompt of 16k tokens fits
 _DEPTH: Final = 64
 _OPTIONS: Final = orjson.OPT_NON_STR_KEYS
 _PRIMITIVES: Final = frozenset((str, bool, int, float))
+_MARKER: Final = 64  # bytes that the marker of a cut value may take
+_MASKED: Final = f'"{masking.MASK}"'
 
 
 class Policy:
@@ -73,16 +75,19 @@ def dump(value: Any, key: str = "") -> str:
         '{"city":"Paris","api_key":"[masked]"}'
     """
     if key and policy.mask_secrets and masking.is_secret(key):
-        return f'"{masking.MASK}"'
-    if isinstance(value, str) and len(value) > policy.limit:
-        value = cut(value)
+        return _MASKED
+    kind = cast("type[Any]", type(value))
+    if kind is str:
+        return _quoted(text(value, key))
     try:
-        data = orjson.dumps(value, default=summarise, option=_OPTIONS).decode()
+        data = orjson.dumps(value, default=summarise, option=_OPTIONS)
     except Exception:  # noqa: BLE001 - whatever a value's own code raises, the walk below describes it
-        data = orjson.dumps(_walk(value, 0, set())).decode()
-    if policy.redact is not None or (policy.mask_secrets and masking.may_hold_secret(data)):
-        data = _masked(data, key)
-    return data if len(data) <= policy.limit else orjson.dumps(cut(data)).decode()
+        data = orjson.dumps(_walk(value, 0, set()))
+    found = data.decode()
+    if policy.redact is not None or (policy.mask_secrets and masking.may_hold_secret(found)):
+        found = _masked(found, key)
+        data = found.encode()
+    return found if len(data) <= policy.limit else _quoted(cut(found))
 
 
 def dump_fields(names: tuple[str, ...], values: tuple[Any, ...], more: dict[str, Any] | None = None) -> str:
@@ -110,14 +115,15 @@ def dump_arguments(values: tuple[Any, ...]) -> str | None:
         the limit, something that orjson refuses.
     """
     try:
-        data = orjson.dumps(values, default=summarise, option=_OPTIONS).decode()
+        data = orjson.dumps(values, default=summarise, option=_OPTIONS)
     except Exception:  # noqa: BLE001 - dump_fields describes whatever failed
         return None
     if len(data) > policy.limit or policy.redact is not None:
         return None
-    if '":' in data and policy.mask_secrets and masking.may_hold_secret(data):
+    found = data.decode()
+    if '":' in found and policy.mask_secrets and masking.may_hold_secret(found):
         return None
-    return data
+    return found
 
 
 def dump_result(value: Any) -> Any:
@@ -129,47 +135,25 @@ def dump_result(value: Any) -> Any:
         value: What the traced function returned.
     """
     kind = type(value)  # pyright: ignore[reportUnknownVariableType] - whatever the user's value is
+    if kind is str:
+        return text(value)
     if kind in _PRIMITIVES:
-        return (
-            text(value) if kind is str else (value if kind is not int or -(2**63) <= value < 2**63 else digits(value))
-        )
+        return _primitive(value, "")
     return None if value is None else dump(value)
 
 
-def text(value: str) -> str:
-    """Return a string that any exporter and any store can keep: within the limit, no lone surrogates."""
-    if len(value) > policy.limit:
-        value = cut(value)
+def text(value: str, key: str = "") -> str:
+    """Return a string that any exporter and any store can keep: redacted, within the limit, no lone surrogates."""
     if policy.redact is not None:
-        value = str(policy.redact("", value))
-    if value.isascii():
-        return value
-    return value.encode("utf-8", "backslashreplace").decode()
-
-
-def cut(value: str) -> str:
-    """Shorten text to the limit, with a marker that says how much is missing.
-
-    Example:
-        >>> len(cut("x" * 100_000)) < 70_000
-        True
-    """
-    kept = policy.limit
-    if len(value) <= kept:
-        return value
-    return f"{value[:kept]}… [{len(value) - kept:,} more characters]"
-
-
-def digits(value: int) -> str:
-    """Return an int of any size as text; in hex where Python refuses to write that many decimal digits."""
-    try:
-        return cut(str(value))
-    except ValueError:
-        return cut(hex(value))
+        told = _redacted(key, value)
+        value = told if type(told) is str else describe(told)
+    if not value.isascii():
+        value = value.encode("utf-8", "backslashreplace").decode()
+    return cut(value)
 
 
 def attribute(value: Any, key: str = "") -> Any:
-    """Return a value in a form that OpenTelemetry accepts as an attribute.
+    """Return a value in a form that OpenTelemetry accepts as an attribute; never raises an Exception.
 
     Strings, bools, ints, floats and sequences of one of these stay; anything else becomes JSON text.
 
@@ -179,18 +163,79 @@ def attribute(value: Any, key: str = "") -> Any:
     """
     if key and policy.mask_secrets and masking.is_secret(key):
         return masking.MASK
-    if isinstance(value, str):
-        return text(str(value))
-    if isinstance(value, bool | float):
-        return value
-    if isinstance(value, int):
-        return int(value) if -(2**63) <= value < 2**63 else digits(value)
-    if isinstance(value, list | tuple | set | frozenset):
-        items: list[Any] = list(cast("Collection[Any]", value))
+    kind = cast("type[Any]", type(value))  # not isinstance: a proxy's `__class__` is code of the user's
+    if issubclass(kind, str):
+        return text(str.__str__(value), key)
+    if issubclass(kind, bool | int | float):
+        return _primitive(value, key)
+    if issubclass(kind, list | tuple | set | frozenset):
+        try:
+            items: list[Any] = list(value)
+        except Exception:  # noqa: BLE001 - a subclass whose iteration fails
+            return describe(value)
         kinds: set[Any] = {type(item) for item in items}
         if not kinds or (len(kinds) == 1 and kinds <= _PRIMITIVES):
-            return tuple(attribute(item) for item in items)
-    return dump(value)
+            return tuple(attribute(item, key) for item in items)
+    return dump(value, key)
+
+
+def _primitive(value: Any, key: str) -> Any:
+    """Return a bool, int or float as an attribute: ints within 64 bits, redacted where the user asks for it."""
+    if issubclass(cast("type[Any]", type(value)), int) and not isinstance(value, bool):
+        value = int.__int__(value)
+        if not -(2**63) <= value < 2**63:
+            return text(_digits(value), key)
+    if policy.redact is None:
+        return value
+    told = _redacted(key, value)
+    return told if type(told) in _PRIMITIVES else dump(told)
+
+
+def _redacted(key: str, value: Any) -> Any:
+    """Apply the user's rule; one that fails must not let anything through."""
+    try:
+        return value if policy.redact is None else policy.redact(key, value)
+    except Exception:  # noqa: BLE001 - the user's own code
+        return masking.MASK
+
+
+def _digits(value: int) -> str:
+    """Return an int of any size as text; in hex where Python refuses to write that many decimal digits."""
+    try:
+        return str(value)
+    except ValueError:
+        return hex(value)
+
+
+def cut(value: str, limit: int | None = None) -> str:
+    """Shorten text to so many bytes of UTF-8, with a marker that says how much is missing.
+
+    Args:
+        value: Text without lone surrogates.
+        limit: Bytes; the policy's where None.
+
+    Example:
+        >>> cut("abcdef", 4)
+        'abcd… [2 more characters]'
+    """
+    most = policy.limit if limit is None else limit
+    if len(value) * 4 <= most or (len(value) <= most and value.isascii()):
+        return value
+    data = value[:most].encode()  # no more than so many characters can be kept
+    if len(data) <= most and len(value) <= most:
+        return value
+    kept = data[:most].decode("utf-8", "ignore")
+    return f"{kept}… [{len(value) - len(kept):,} more characters]"
+
+
+def _quoted(value: str) -> str:
+    """Return text as a JSON string within the limit: what must be escaped there takes more room than in the text."""
+    data = orjson.dumps(value)
+    room = policy.limit
+    while len(data) > policy.limit + _MARKER and room > _MARKER:
+        room = room * policy.limit // len(data)
+        data = orjson.dumps(cut(value, room))
+    return data.decode()
 
 
 def _masked(data: str, key: str) -> str:
@@ -198,44 +243,45 @@ def _masked(data: str, key: str) -> str:
     try:
         return orjson.dumps(masking.mask(value, policy.redact, key), default=str).decode()
     except Exception:  # noqa: BLE001 - a redactor that fails must not let anything through
-        return f'"{masking.MASK}"'
+        return _MASKED
 
 
 def _walk(value: Any, depth: int, seen: set[int]) -> Any:
     """Make JSON data of what orjson refuses: describe what cannot be kept, stop at cycles and at the depth limit."""
-    if value is None or isinstance(value, bool | float | int | str):
-        return _scalar(value)
+    kind = cast("type[Any]", type(value))
+    if value is None or issubclass(kind, bool | float | int | str):
+        return _scalar(value, kind)
     if id(value) in seen:
         return "[cycle]"
     if depth > _DEPTH:
         return describe(value)
     seen.add(id(value))
     try:
-        return _walk_container(value, depth + 1, seen)
+        return _walk_container(value, kind, depth + 1, seen)
     except Exception:  # noqa: BLE001 - the value's own code failed
         return describe(value)
     finally:
         seen.discard(id(value))
 
 
-def _scalar(value: Any) -> Any:
-    if isinstance(value, str):
-        return str(value).encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, int) and not isinstance(value, bool):
-        return int(value) if -(2**63) <= value < 2**64 else digits(value)
+def _scalar(value: Any, kind: type[Any]) -> Any:
+    if issubclass(kind, str):
+        return cut(str.__str__(value).encode("utf-8", "backslashreplace").decode())
+    if issubclass(kind, int) and kind is not bool:
+        value = int.__int__(value)
+        return value if -(2**63) <= value < 2**64 else cut(_digits(value))
     return value
 
 
-def _walk_container(value: Any, depth: int, seen: set[int]) -> Any:
-    if isinstance(value, dict):
+def _walk_container(value: Any, kind: type[Any], depth: int, seen: set[int]) -> Any:
+    if issubclass(kind, dict):
         items = cast("dict[Any, Any]", value)
         return {
-            key if isinstance(key, str) and key.isascii() else str(_walk(key, depth, seen)): _walk(item, depth, seen)
+            key if type(key) is str and key.isascii() else str(_walk(key, depth, seen)): _walk(item, depth, seen)
             for key, item in items.items()
         }
-    if isinstance(value, list | tuple | set | frozenset):
-        members: list[Any] = list(cast("Collection[Any]", value))
-        return [_walk(item, depth, seen) for item in members]
+    if issubclass(kind, list | tuple | set | frozenset):
+        return [_walk(item, depth, seen) for item in list(value)]
     simple = summarise(value)
     if isinstance(simple, orjson.Fragment):
         return orjson.loads(orjson.dumps(simple))

@@ -1,36 +1,43 @@
 """Traced methods: what makes `obj.method.wrapped(...)` know its object.
 
 A bound method hands every attribute look-up on to its function, so a plain function with a `wrapped` attribute
-would lose the object. A traced function defined in a class body is therefore a descriptor. It is a subclass of
-`staticmethod` because class machinery (pydantic, dataclasses, enum) lets that through as what it is, a
-member and not a field; unlike a property it leaves instances free to override it.
+would lose the object. A traced function defined in a class body is therefore a descriptor of our own.
+
+Class machinery and mocks ask what it is: pydantic takes anything but a function in a class body for a field, mock
+takes a method's first parameter away only from functions. So both classes here answer `isinstance` as what they
+stand for, by their `__class__`, as the proxies of `unittest.mock` and `wrapt` do; attributes they do not have are
+looked up in the function.
 """
 
 from __future__ import annotations
 
-import inspect
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    _StaticMethod = staticmethod[..., Any]
-else:
-    _StaticMethod = staticmethod  # generic for type checkers only
 
-
-class TracedMethod(_StaticMethod):
+class TracedMethod:
     """A traced function in a class body; binds like a function."""
 
+    _own = ("function",)
+
+    def __init_subclass__(cls) -> None:
+        for name in ("__module__", "__doc__"):  # a class statement sets these anew, in place of the properties below
+            setattr(cls, name, TracedMethod.__dict__[name])
+
     def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__(function)
-        self.function = function
+        self.function: Any = function
+
+    @property
+    def __class__(self) -> type[Any]:  # pyright: ignore[reportIncompatibleMethodOverride] - see the module's docstring
+        return FunctionType
 
     @property
     def wrapped(self) -> Any:
         """The function's `wrapped`, for use without an object."""
-        return self.function.wrapped  # type: ignore[attr-defined] # pyright: ignore[reportFunctionMemberAccess]
+        return self.function.wrapped
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self.function if instance is None else BoundTrace(self.function, instance)
@@ -39,31 +46,58 @@ class TracedMethod(_StaticMethod):
         """Call the function."""
         return self.function(*args, **kwargs)
 
+    @property
+    def __module__(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] - the function's, not this class's
+        return self.function.__module__
+
+    @property
+    def __doc__(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride] - the function's, not this class's
+        return self.function.__doc__
+
     def __getattr__(self, name: str) -> Any:
         if name == "function":  # not set yet: copying and unpickling ask before __init__
             raise AttributeError(name)
         return getattr(self.function, name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # What others note on a function (abc's `__isabstractmethod__`, a framework's mark) is noted on the function.
+        if name in self._own:
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self.function, name, value)
+
+    def __repr__(self) -> str:
+        return repr(self.function)
+
 
 class TracedClassMethod(TracedMethod):
     """A traced class method: `@ops.trace` on top of `@classmethod`."""
+
+    @property
+    def __class__(self) -> type[Any]:  # pyright: ignore[reportIncompatibleMethodOverride] - see the module's docstring
+        return classmethod
+
+    @property
+    def __func__(self) -> Any:
+        """The traced function, as a class method has it."""
+        return self.function
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return BoundTrace(self.function, type(instance) if owner is None else owner)
 
 
 class BoundTrace:
-    """A traced method of an object: like a bound method, with `wrapped`.
-
-    Introspection sees the function (`__name__`, `__code__`, ...), which is how `inspect.iscoroutinefunction` and
-    its like recognise something that behaves like one.
-    """
+    """A traced method of an object: like a bound method, with `wrapped`."""
 
     __slots__ = ("__func__", "__self__", "__weakref__")
 
-    def __init__(self, function: Callable[..., Any], instance: Any) -> None:
+    def __init__(self, function: Any, instance: Any) -> None:
         self.__func__ = function
         self.__self__ = instance
+
+    @property
+    def __class__(self) -> type[Any]:  # pyright: ignore[reportIncompatibleMethodOverride] - see the module's docstring
+        return MethodType
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the method."""
@@ -71,21 +105,21 @@ class BoundTrace:
 
     def wrapped(self, *args: Any, **kwargs: Any) -> Any:
         """Call the method and return a `Trace`: its result, with its span."""
-        return self.__func__.wrapped(self.__self__, *args, **kwargs)  # type: ignore[attr-defined] # pyright: ignore[reportFunctionMemberAccess]
+        return self.__func__.wrapped(self.__self__, *args, **kwargs)
 
     @property
-    def __signature__(self) -> inspect.Signature:
-        return inspect.signature(MethodType(self.__func__, self.__self__))
+    def __module__(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] - the method's, not this class's
+        return self.__func__.__module__
 
     @property
-    def __doc__(self) -> str | None:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride] - the method's, not this class's
+    def __doc__(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride] - the method's, not this class's
         return self.__func__.__doc__
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__func__, name)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, BoundTrace):
+        if type(other) is not BoundTrace:
             return NotImplemented
         return self.__self__ is other.__self__ and self.__func__ is other.__func__
 

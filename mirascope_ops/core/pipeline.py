@@ -13,6 +13,7 @@ Private names used, each with a fallback: `opentelemetry.trace._TRACER_PROVIDER`
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace as otel_trace
@@ -146,7 +147,10 @@ def _installed() -> Any:
     return None if isinstance(provider, otel_trace.ProxyTracerProvider) else provider
 
 
-_pipeline = Pipeline(None)
+_joining = threading.Lock()  # threads that make their first spans together add one processor
+NONE: Final = Pipeline(None)
+"""The settings of a span that has not started."""
+_pipeline = NONE
 
 
 def current() -> Pipeline:
@@ -194,10 +198,12 @@ def join(provider: Any) -> None:
     from mirascope_ops.core.processor import SessionProcessor
 
     sdk = _sdk_provider(provider)
-    multi = getattr(sdk, "_active_span_processor", None)
-    if sdk is None or any(_is_ours(processor) for processor in getattr(multi, "_span_processors", ())):
+    if sdk is None:
         return
     try:
-        sdk.add_span_processor(SessionProcessor())
+        with _joining:
+            multi = getattr(sdk, "_active_span_processor", None)
+            if not any(_is_ours(processor) for processor in getattr(multi, "_span_processors", ())):
+                sdk.add_span_processor(SessionProcessor())
     except Exception as error:  # noqa: BLE001 - a provider of another kind; our own spans work without it
         guard.report("joining the tracer provider", error)

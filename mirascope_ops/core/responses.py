@@ -28,7 +28,7 @@ def kind_of(value: Any) -> ResponseKind | None:
     try:
         return _known[kind]
     except KeyError:
-        names = [base.__name__ for base in kind.__mro__ if base.__module__.startswith(_MODULE)]
+        names = [base.__name__ for base in kind.__mro__ if str(base.__module__).startswith(_MODULE)]
         found: ResponseKind | None = next((_KINDS[name] for name in names if name in _KINDS), None)
         if len(_known) < _MAX_KINDS:
             _known[kind] = found

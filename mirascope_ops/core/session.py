@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, Self, TypeV
 import orjson
 from opentelemetry.context import create_key
 
-from mirascope_ops.core import backend, callables, capture, clock, context, guard
+from mirascope_ops.core import backend, callables, capture, clock, context, guard, pipeline
 from mirascope_ops.core.cell import Cell, current_cell
 from mirascope_ops.exceptions import SessionError
 
@@ -149,7 +149,11 @@ class SessionContext:
         self.stamp = self._make_stamp()
 
     def _make_stamp(self) -> Stamp:
-        text = capture.dump(self._attributes) if self._attributes else None
+        try:
+            text = capture.dump(self._attributes) if self._attributes else None
+        except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
+            guard.report("capturing session attributes", error)
+            text = None
         return Stamp(self.id, self.run_id, text, self.cell)
 
 
@@ -264,6 +268,10 @@ def enter(
         parent: The session around it.
         cell: The notebook cell that it belongs to; the running one where None.
     """
+    try:
+        pipeline.current()  # joins a provider that has appeared: other libraries' spans may come before any of ours
+    except Exception as error:  # noqa: BLE001 - a session works without a provider
+        guard.report("joining the tracer provider", error)
     chosen = str(clock.new_uuid()) if session_id is None else session_id
     entered = SessionContext(chosen, attributes, parent, cell or current_cell())
     entry = Entry(entered, CURRENT.set(entered), context.attach(KEY, entered))

@@ -8,7 +8,6 @@ limits, processors, id generator, resource) holds for it; see `pipeline`.
 
 from __future__ import annotations
 
-import traceback
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
@@ -19,7 +18,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
 from mirascope_ops.core import attributes as keys
-from mirascope_ops.core import backend, capture, clock, context, guard, pipeline
+from mirascope_ops.core import backend, capture, clock, context, guard, pipeline, stacks
 from mirascope_ops.core.cell import Cell, cells_in, current_cell
 from mirascope_ops.core.session import CURRENT, KEY, Stamp
 from mirascope_ops.core.summaries import type_name
@@ -111,7 +110,7 @@ class Span(otel_trace.Span, ReadableSpan):
         self._stamp: Stamp | None = None
         self._cell: Cell | None = None
         self._context_token: Token[Context] | None = None
-        self._pipe: Pipeline = pipeline.current()
+        self._pipe: Pipeline = pipeline.NONE
         for key, value in attributes.items():
             self._keep(key, value)
 
@@ -242,22 +241,16 @@ class Span(otel_trace.Span, ReadableSpan):
     def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
         """Add an event; `timestamp` in nanoseconds since the epoch, now where None."""
         if self._end_time is None and self._id:
-            kept = {
-                key: capture.attribute(value, key) for key, value in (attributes or {}).items() if value is not None
-            }
             if self._event_list is None:
                 self._event_list = []
-            self._event_list.append((name, timestamp or clock.now(), kept))
+            self._event_list.append((name, timestamp or clock.now(), _captured(attributes)))
 
     def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
         """Link another span; one without a valid context is ignored."""
         if self._end_time is None and context.is_valid:
             if self._link_list is None:
                 self._link_list = []
-            kept = {
-                key: capture.attribute(value, key) for key, value in (attributes or {}).items() if value is not None
-            }
-            self._link_list.append(Link(context, kept))
+            self._link_list.append(Link(context, _captured(attributes)))
 
     def update_name(self, name: str) -> None:
         """Rename the span."""
@@ -283,7 +276,7 @@ class Span(otel_trace.Span, ReadableSpan):
         """Add an `exception` event, with type, message and traceback."""
         try:
             message = str(exception)
-            stack = "".join(traceback.format_exception(exception))
+            stack = stacks.text_of(exception)
         except Exception as error:  # noqa: BLE001 - an exception whose own __str__ fails is recorded all the same
             message = stack = f"<{type(error).__name__} while formatting the exception>"
         kept: dict[str, Any] = {
@@ -466,7 +459,11 @@ class Span(otel_trace.Span, ReadableSpan):
     def _keep(self, key: str, value: Any) -> None:
         if value is None:
             return
-        kept = capture.attribute(value, key)
+        try:
+            kept = capture.attribute(value, key)
+        except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
+            guard.report("capturing an attribute", error)
+            return
         if self._extra is None:
             self._extra = {key: kept}
         else:
@@ -562,6 +559,15 @@ class Span(otel_trace.Span, ReadableSpan):
         for key, value in more.items():
             if key not in known:
                 self._keep(key, value)
+
+
+def _captured(attributes: Attributes) -> dict[str, Any]:
+    """Return the attributes of an event or a link as they are kept; never raises an Exception."""
+    try:
+        return {key: capture.attribute(value, key) for key, value in (attributes or {}).items() if value is not None}
+    except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
+        guard.report("capturing attributes", error)
+        return {}
 
 
 def _newest(items: list[_T] | None, limit: int | None) -> list[_T]:

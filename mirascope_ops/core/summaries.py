@@ -76,7 +76,7 @@ def type_name(kind: type) -> str:
 def _find_handler(kind: type[Any]) -> Callable[[Any], Any]:
     """Choose how values of a type are captured; the first rule that fits."""
     for base in kind.__mro__:
-        root = base.__module__.partition(".")[0]
+        root = str(base.__module__).partition(".")[0]
         found = _STANDARD.get(base) or (_FOREIGN.get((root, base.__name__)) if root in sys.modules else None)
         if found is not None:
             return found
@@ -144,12 +144,13 @@ def _is_pandas(value: Any) -> bool:
 def _frame(value: Any) -> dict[str, Any]:
     head = value.head(_HEAD)
     is_pandas = _is_pandas(value)
-    rows = head.to_dict(orient="records") if is_pandas else head.to_dicts()
+    rows = head.itertuples(index=False, name=None) if is_pandas else head.iter_rows()
     return {
         "type": "pandas.DataFrame" if is_pandas else "polars.DataFrame",
         "shape": list(value.shape),
-        "columns": {str(name): str(kind) for name, kind in zip(value.columns, value.dtypes, strict=True)},
-        "head": [{str(name): item for name, item in row.items()} for row in rows],
+        # Lists, because two columns may have one name.
+        "columns": [[str(name), str(kind)] for name, kind in zip(value.columns, value.dtypes, strict=True)],
+        "head": [list(row) for row in rows],
     }
 
 

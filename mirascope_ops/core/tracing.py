@@ -147,6 +147,9 @@ def trace(
     return decorate if fn is None else decorate(fn)
 
 
+_IMPLICIT_CLASS_METHODS = ("__init_subclass__", "__class_getitem__")
+
+
 class Upgrade(Protocol):
     """What a decorator that does more than trace (`ops.version`) adds to a traced callable."""
 
@@ -202,7 +205,7 @@ def decorate_callable(fn: Any, upgrade: Upgrade | None = None, **options: Any) -
     below = _MADE.get(fn) if inspect.isfunction(fn) or isinstance(fn, TracedObject) else None
     if below is not None and (upgrade is not None or below.upgrade is not None):
         fn, upgrade, options = below.fn, upgrade or below.upgrade, _both(below.options, options)
-    if isinstance(fn, functools.partial):
+    if isinstance(fn, functools.partial) and not isinstance(fn.func, type):
         return _decorate_partial(cast("functools.partial[Any]", fn), upgrade, options)
     _refuse(fn)
     return _trace(fn, upgrade, options)
@@ -240,7 +243,10 @@ def _trace(fn: Any, upgrade: Upgrade | None, options: dict[str, Any]) -> Any:
             function.__signature__ = _without_span(fn, site)
     if upgrade is not None:
         return upgrade.present(TracedMethod(wrapper), site)
-    return TracedMethod(wrapper) if _is_in_class_body(fn) else wrapper
+    if not _is_in_class_body(fn):
+        return wrapper
+    # Python makes these class methods by itself, but only where they are plain functions.
+    return (TracedClassMethod if fn.__name__ in _IMPLICIT_CLASS_METHODS else TracedMethod)(wrapper)
 
 
 def _unbound(traced: Any) -> Any:

@@ -320,8 +320,8 @@ def test_a_frame_is_summarised(library):
     found = dumped({"frame": frame})["frame"]
 
     assert found["shape"] == [10_000, 2]
-    assert set(found["columns"]) == {"city", "n"}
-    assert found["head"][0] == {"city": "Paris", "n": 0}
+    assert [name for name, _ in found["columns"]] == ["city", "n"]
+    assert found["head"][0] == ["Paris", 0]
     assert found["type"].startswith(library.__name__)
     assert len(json.dumps(found)) < 2000
 
