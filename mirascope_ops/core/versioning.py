@@ -195,7 +195,9 @@ class _Versioning:
         """Give a traced callable its `version_info`."""
         kind = cast("type[Any]", type(traced))
         if kind is TracedMethod:
-            return VersionedMethod(traced.function, cast("VersionedSite", site))
+            # A class for each function, because calling an instance of it needs no Python code of ours in between.
+            own = {"__call__": staticmethod(traced.function)}
+            return type("VersionedMethod", (VersionedMethod,), own)(traced.function, cast("VersionedSite", site))
         _set_class(traced, _versioned_kind(kind))
         traced.version_site = site
         return traced
