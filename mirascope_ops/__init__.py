@@ -154,7 +154,8 @@ class _LazyBackend:
 
     @property
     def _recorder(self) -> ModuleType:
-        from mirascope_ops.store import recorder
+        with _backend.loading:
+            from mirascope_ops.store import recorder
 
         return recorder
 

@@ -8,7 +8,9 @@ append, so that a span costs one call and no look-up.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,6 +60,12 @@ class Backend(Protocol):
 
 
 _backend: Backend | None = None
+
+# Held while what is above us is imported and opened, and while this process forks: a module that another thread is
+# importing at that moment could never be imported in the child.
+loading: Final = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=loading.acquire, after_in_parent=loading.release, after_in_child=loading.release)
 
 
 def install(backend: Backend) -> None:

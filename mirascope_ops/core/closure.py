@@ -292,7 +292,7 @@ class _Walk:
         if not isinstance(annotation, str):
             return self._encoder.encode(annotation)
         try:
-            tree = ast.parse(annotation, mode="eval")
+            tree = sources.parse(annotation, mode="eval")
         except SyntaxError:
             return annotation
         namespace = _namespace_of(kind)

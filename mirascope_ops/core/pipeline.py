@@ -49,14 +49,13 @@ class Origin:
 
     @property
     def resource(self) -> Resource:
-        """The resource; detected on first use where no provider gives one, because detection takes milliseconds."""
+        """The resource; read from the environment (OTEL_RESOURCE_ATTRIBUTES) where no provider gives one."""
         if self._resource is None:
+            # Not Resource.create(): it runs detectors in threads, which a program that is ending, or a process that
+            # was just forked, cannot start.
             from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
-            try:
-                self._resource = Resource.create()
-            except RuntimeError:  # it uses threads, which a program that is ending can no longer start
-                self._resource = OTELResourceDetector().detect()
+            self._resource = Resource({"service.name": "unknown_service"}).merge(OTELResourceDetector().detect())
         return self._resource
 
 

@@ -8,8 +8,11 @@ on one line.
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import linecache
+import os
+import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _LAMBDA: Final = "<lambda>"
+_ATTEMPTS: Final = 10  # at parsing
 _MAX_FILES: Final = 256  # parsed files and cells that are kept
 _MUTATORS: Final = frozenset((
     "add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "insert", "pop", "popitem",
@@ -41,6 +45,40 @@ class Uses(NamedTuple):
     state: frozenset[str]
 
 
+_parsing = threading.Lock()
+
+
+def _renew_lock() -> None:
+    """Take a new lock after a fork: the old one may be held by a thread that does not exist in the child."""
+    global _parsing  # noqa: PLW0603 - one lock a process
+    _parsing = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+def parse(text: str, mode: str = "exec") -> ast.AST:
+    """Parse source, one thread at a time.
+
+    Until Python 3.12, two threads that parse at once disturb each other's count of the depth, and one of them gets
+    a SystemError (https://github.com/python/cpython/issues/106905). Threads of the user's may parse too, so it is
+    tried again.
+
+    Args:
+        text: The source.
+        mode: As for `compile`.
+
+    Raises:
+        SyntaxError: It is no Python.
+    """
+    with _parsing:
+        for _ in range(_ATTEMPTS - 1):
+            with contextlib.suppress(SystemError):
+                return ast.parse(text, mode=mode)
+        return ast.parse(text, mode=mode)
+
+
 class _File:
     """A parsed file or cell."""
 
@@ -50,7 +88,7 @@ class _File:
         self.uses: dict[FunctionNode, Uses] = {}
         self.normal: dict[tuple[FunctionNode, frozenset[int]], str] = {}
         try:
-            tree = ast.parse(text)
+            tree = parse(text)
         except (SyntaxError, ValueError, RecursionError):  # a magic, a template: there is no source to speak of
             return
         for node in ast.walk(tree):
@@ -163,7 +201,7 @@ def names_in(node: ast.AST, *, annotation: bool = False) -> Iterator[str]:
             yield item.id
         elif annotation and isinstance(item, ast.Constant) and isinstance(item.value, str) and item.value.isascii():
             try:
-                inner = ast.parse(item.value.strip(), mode="eval")
+                inner = parse(item.value.strip(), mode="eval")
             except (SyntaxError, ValueError, RecursionError):
                 continue
             if not isinstance(inner.body, ast.Constant):

@@ -97,6 +97,14 @@ class Recorder:
             if with_open:
                 self._flush_open()
 
+    def hold(self) -> None:
+        """Let nothing be written until `release`, for a fork."""
+        self._lock.acquire()
+
+    def release(self) -> None:
+        """Go on after `hold`."""
+        self._lock.release()
+
     def close(self) -> None:
         """Flush, stop the thread and close the store."""
         self._stop.set()
@@ -179,7 +187,8 @@ def _drop(ended: EndedSpan) -> None:
 
 _setting: str | Path | None = None
 _recorder: Recorder | None = None
-_opening = threading.RLock()
+_opening = backend.loading
+_forking: Recorder | None = None
 
 
 def active() -> Recorder:
@@ -271,10 +280,25 @@ def _close_with_multiprocessing() -> None:
         util.Finalize(None, _at_exit, exitpriority=0)
 
 
+def _before_fork() -> None:
+    """Let a write that is under way end, so that the child finds nothing half done."""
+    global _forking  # noqa: PLW0603 - one recorder a process
+    _forking = _recorder
+    if _forking is not None:
+        _forking.hold()
+
+
+def _after_fork_in_parent() -> None:
+    global _forking  # noqa: PLW0603 - one recorder a process
+    if _forking is not None:
+        _forking.release()
+        _forking = None
+
+
 def _after_fork_in_child() -> None:
-    """Start afresh: the parent writes what it recorded, and its thread and locks are not in the child."""
-    global _recorder, _opening  # noqa: PLW0603 - one recorder a process
-    _opening = threading.RLock()
+    """Start afresh: the parent writes what it recorded, and its thread is not in the child."""
+    global _recorder, _forking  # noqa: PLW0603 - one recorder a process
+    _forking = None
     forget_open_spans()
     if _recorder is not None:
         _recorder = None
@@ -288,4 +312,4 @@ def _at_exit() -> None:
 
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
