@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from loopback_model import LoopbackModel
 
 
+@pytest.fixture(scope="session", autouse=True)
+def ipython_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep shells and kernels off the person's own IPython profile and history."""
+    os.environ["IPYTHONDIR"] = str(tmp_path_factory.mktemp("ipython"))
+
+
 @pytest.fixture(scope="session")
 def loopback_model() -> Iterator[LoopbackModel]:
     """A pretend OpenAI on this machine, the same one for the whole run: clients keep its address."""

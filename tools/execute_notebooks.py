@@ -17,6 +17,7 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parent.parent
+WIDTH = 500
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -28,8 +29,14 @@ def use_deterministic_kernels(folder: Path) -> None:
 
 
 def check() -> int:
-    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "--verbose"]
-    return subprocess.call([*command, *map(str, NOTEBOOKS)], cwd=ROOT)
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "--verbose", *map(str, NOTEBOOKS)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+        for line in run.stdout or ():
+            text = line.rstrip()  # an output's HTML is one line of many thousand characters
+            print(text if len(text) <= WIDTH else f"{text[:WIDTH]} ... ({len(text):,} characters)", flush=True)
+    if run.returncode:
+        print("Where the new outputs are right, save them: .venv/bin/python tools/execute_notebooks.py")
+    return run.returncode
 
 
 def save() -> None:
