@@ -143,7 +143,8 @@ class CellTransform:
     def _wrapped(self, body: list[ast.stmt], key: int) -> list[ast.stmt]:
         """Put every statement into a `with` and keep what the last one has to show for after it."""
         *first, last = body
-        steps = [statement if _is_future(statement) else _with("step", key, statement) for statement in first]
+        # A text on its own stays as it is: it cannot fail, and Python makes `__doc__` of it.
+        steps = [node if _is_future(node) or _is_string(node) else _with("step", key, node) for node in first]
         if _is_future(last):
             return [*steps, last, _with("last_step", key, _at(last, ast.Pass()))]
         if isinstance(last, ast.Expr) and not isinstance(last.value, ast.Starred):

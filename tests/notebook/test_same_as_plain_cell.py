@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 
 HEADER = "%%ops_session same --quiet"
 COMMENT = "# just a comment"
+FIRST_LINE = "<the first line>"
 
 SETUP = """
 import asyncio, warnings
@@ -216,14 +217,13 @@ def normalised(text: str) -> str:
 
 
 def without_header(traceback: str, header: str) -> list[str]:
+    """Return a traceback's lines with colours; the first line of the cell, which has others, by its place only."""
     assert "_mirascope_ops_cell" not in traceback
     plain = re.sub(r"\x1b\[[0-9;]*m", "", traceback)
-    lines = [
-        coloured
+    return [
+        text.replace(header, FIRST_LINE) if header in text else normalised(coloured)
         for coloured, text in zip(traceback.splitlines(), plain.splitlines(), strict=True)
-        if header not in text
     ]
-    return [normalised(line) for line in lines]
 
 
 def names(kernel: Kernel) -> set[str]:
@@ -267,7 +267,7 @@ def normal_lines(reply: Reply) -> Any:
         if output["kind"] == "error":
             plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(output["traceback"]))
             numbers = re.compile(r", line \d+|^[- >]*\d+ ?", re.MULTILINE)
-            output["traceback"] = [line for line in numbers.sub("", plain).splitlines() if line]
+            output["traceback"] = [line for line in numbers.sub("", plain).splitlines() if line not in {"", FIRST_LINE}]
     return status, outputs, payload
 
 
@@ -298,3 +298,132 @@ def test_every_interactivity_setting_displays_as_without_the_header(kernels, mod
     for one in (bare, loaded):
         one.run("get_ipython().ast_node_interactivity = 'last_expr'", history=False)
     assert seen(actual, HEADER) == seen(expected, COMMENT)
+
+
+def test_where_ipython_shows_a_name_that_is_missing_the_error_is_on_its_own_line(kernels):
+    # With last_expr_or_assign IPython displays the annotated name by an expression that it puts on line 1, so that
+    # its error points at the first line, whatever stands there. Ours is on the line of the name.
+    bare, loaded = kernels
+    for one in (bare, loaded):
+        one.run("get_ipython().ast_node_interactivity = 'last_expr_or_assign'", history=False)
+
+    expected = bare.run(f"{COMMENT}\nundefined_name: int")
+    actual = loaded.run(f"{HEADER}\nundefined_name: int")
+
+    for one in (bare, loaded):
+        one.run("get_ipython().ast_node_interactivity = 'last_expr'", history=False)
+    assert expected.error == actual.error == "NameError: name 'undefined_name' is not defined"
+    assert f"1 {COMMENT}" in expected.traceback
+    assert "line 1" in expected.traceback
+    assert "line 2" in actual.traceback
+
+
+RAISING = [
+    "1/0",
+    "a = 1\nb = 2\na / 0\nb",
+    "def g(x):\n    y = x\n    return y / 0\ng(3)",
+    "g(1)",
+    "await answer()\n1/0",
+    "raise KeyError('x') from ValueError('y')",
+    "class A:\n    def m(self): return 1 / 0\nA().m()",
+    "raise ExceptionGroup('many', [ValueError(1)])",
+    "raise KeyboardInterrupt",
+    "raise asyncio.CancelledError",
+    "b = = 2",
+]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["%xmode Plain", "%xmode Verbose", "%xmode Minimal", "%xmode Docs", "%colors nocolor", "%autoawait False"],
+)
+def test_errors_look_as_without_the_header_in_every_mode(kernels, setting):
+    bare, loaded = kernels
+    for one in (bare, loaded):
+        assert one.run(setting, history=False).status == "ok"
+
+    pairs = [(bare.run(f"{COMMENT}\n{body}"), loaded.run(f"{HEADER}\n{body}")) for body in RAISING]
+
+    for one in (bare, loaded):
+        one.run("%xmode Context\n%colors linux\n%autoawait True", history=False)
+    for expected, actual in pairs:
+        assert expected.status == "error"
+        assert seen(actual, HEADER) == seen(expected, COMMENT)
+
+
+# Cells that follow each other: what one leaves behind, the next finds. A header stands where FIRST is.
+SEQUENCES = {
+    "results": ["FIRST\n41 + 1", "_", "__", "FIRST\n41;", "_", "FIRST\n43  # comment;", "_"],
+    "the last error": [
+        "FIRST\n1/0",
+        "import sys, traceback\n[(f.name, f.lineno) for f in traceback.extract_tb(sys.last_value.__traceback__)][-1]",
+        "sys.last_value.__context__, sys.last_value.__cause__, sys.last_value.__suppress_context__",
+        "%tb",
+    ],
+    "execution results": [
+        "FIRST\n7",
+        "r = get_ipython().last_execution_result\nr.result, r.success, r.info.raw_cell.splitlines()[-1]",
+    ],
+    "functions": [
+        "FIRST\nimport inspect\nclass K:\n    def m(self):\n        pass\nl = lambda x: x + 1",
+        "print(inspect.getsource(K), inspect.getsource(l), inspect.getsourcelines(K.m)[1])",
+        "FIRST\nimport pickle\ndef p():\n    return 3\npickle.loads(pickle.dumps(p))()",
+    ],
+    "compiler flags": [
+        "FIRST\nfrom __future__ import annotations\ndef f(a: Missing): ...\nf.__annotations__",
+        "def f(a: Missing2): ...\nf.__annotations__",
+    ],
+    "code objects": [
+        "FIRST\nf = sys._getframe()\nf.f_code.co_name, f.f_code.co_flags & 0x80, f.f_lineno, f.f_globals is globals()",
+        "FIRST\nawait answer()\nf = sys._getframe()\nf.f_code.co_name, f.f_lineno, locals() is globals()",
+        "FIRST\n__name__, __doc__",
+        "FIRST\n'a text on its own'\n__name__, __doc__",
+        "FIRST\n'a last text on its own'",
+        "FIRST\n__doc__",
+    ],
+    "lifetimes": [
+        "FIRST\nimport gc, weakref\nclass W: pass\nw = W()\nref = weakref.ref(w)\ndel w\nref() is None",
+        "FIRST\nw = W()\nref = weakref.ref(w)\nw;",
+        "del w\ngc.collect()\nref() is None",
+    ],
+    "custom exception handlers": [
+        "get_ipython().set_custom_exc((ZeroDivisionError,), lambda self, kind, value, tb, tb_offset=None: print(kind))",
+        "FIRST\n1/0",
+        "get_ipython().set_custom_exc((), None)",
+    ],
+    "displays that change": [
+        "FIRST\nfrom IPython.display import clear_output, display\nh = display('x', display_id='q')\nh.update('y')",
+        "FIRST\nprint('gone')\nclear_output()\nprint('here')",
+    ],
+    "long cells": [
+        "FIRST\n" + "\n".join(f"v{i} = {i}" for i in range(2000)) + "\nv1999",
+        "FIRST\n" + "\n".join(f"v{i} = {i}" for i in range(300)) + "\n1/0",
+        "FIRST\n" + "(" * 90 + "1" + ")" * 90,
+        "FIRST\n" + "(" * 300 + "1" + ")" * 300,
+        "FIRST\nlist(range(2000))",
+    ],
+}
+
+
+@pytest.mark.parametrize("cells", SEQUENCES.values(), ids=SEQUENCES)
+def test_later_cells_find_what_they_find_after_a_plain_cell(kernels, cells):
+    bare, loaded = kernels
+
+    for cell in cells:
+        expected = bare.run(cell.replace("FIRST", COMMENT))
+        actual = loaded.run(cell.replace("FIRST", HEADER))
+
+        assert seen(actual, HEADER) == seen(expected, COMMENT)
+
+
+def test_a_macro_of_a_cell_holds_its_text_and_so_is_refused_as_one_of_any_cell_magic_is(kernels):
+    # IPython pastes a macro's lines into a cell after cell magics were looked for. `%macro` takes them from `In`,
+    # which holds the text as it was typed.
+    bare, loaded = kernels
+
+    for one, header in ((bare, "%%time"), (loaded, HEADER)):
+        number = one.run(f"{header}\nm1 = 1").content["execution_count"]
+        one.run(f"%macro -q -r made {number}", history=False)
+
+        assert one.run("made", history=False).content["ename"] == "SyntaxError"
+        one.run("del made", history=False)
