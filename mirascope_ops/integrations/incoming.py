@@ -135,13 +135,14 @@ class Visit:
     Attributes:
         session: The session.
         span: The request's span, once `start_span` was called.
+        closed: Whether the session was left.
     """
 
-    __slots__ = ("_closed", "_context", "_entry", "_token", "session", "span")
+    __slots__ = ("_context", "_entry", "_token", "closed", "session", "span")
 
     def __init__(self, session_id: str | None, attributes: dict[str, Any], carried: Context) -> None:
         self.span: Span | None = None
-        self._closed = False
+        self.closed = False
         self._context = carried
         self._token: Token[Context] = context.attach_context(carried)
         self._entry: Entry = enter(session_id, attributes, parent=None)
@@ -179,9 +180,9 @@ class Visit:
 
     def close(self, error: BaseException | None = None) -> None:
         """Leave the session; a second call changes nothing."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         if self.span is not None:
             if error is not None:
                 self.span.fail(error)

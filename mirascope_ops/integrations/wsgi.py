@@ -162,9 +162,10 @@ class _Body:
             self._visit.close()
 
     def __del__(self) -> None:
-        # PEP 3333 has servers call close(); one that was stopped half-way may not.
-        with self._carried:
-            self._visit.close()
+        # PEP 3333 has servers call close(); one that was stopped half-way may not. A generator that is then closed
+        # by Python, outside the session, would make its own context current in a thread that has none.
+        if not self._visit.closed:
+            self.close()
 
 
 def _headers(environ: WSGIEnvironment) -> dict[str, Any]:
