@@ -45,13 +45,13 @@ class Uses(NamedTuple):
     state: frozenset[str]
 
 
-_parsing = threading.Lock()
+_parsing = threading.RLock()
 
 
 def _renew_lock() -> None:
     """Take a new lock after a fork: the old one may be held by a thread that does not exist in the child."""
     global _parsing  # noqa: PLW0603 - one lock a process
-    _parsing = threading.Lock()
+    _parsing = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -204,7 +204,7 @@ def names_in(node: ast.AST, *, annotation: bool = False) -> Iterator[str]:
                 inner = parse(item.value.strip(), mode="eval")
             except (SyntaxError, ValueError, RecursionError):
                 continue
-            if not isinstance(inner.body, ast.Constant):
+            if isinstance(inner, ast.Expression) and not isinstance(inner.body, ast.Constant):
                 yield from names_in(inner, annotation=True)
 
 

@@ -581,17 +581,24 @@ def test_numbers_in_the_store_that_are_none_are_ignored():
 
 
 def test_threads_that_call_first_agree(recorded):
-    @ops.version
-    def ask(n):
-        return GREETING * n
+    versioned = [
+        run_cell("P = 'a'\ndef help(x): return P\n@ops.version\ndef ask(n): return help(n)\n") for _ in range(20)
+    ]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that they meet in the parser, which Python 3.11 does not survive by itself
 
-    threads = [threading.Thread(target=ask, args=(n,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for namespace in versioned:
+            threads = [threading.Thread(target=namespace["ask"], args=(n,)) for n in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        sys.setswitchinterval(interval)
 
     assert {version_attributes(span)["version"] for span in recorded()} == {"1.0"}
+    assert len(recorded()) == 160
 
 
 def test_disabled_tracing_costs_no_version(monkeypatch):
