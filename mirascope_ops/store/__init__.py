@@ -54,9 +54,8 @@ def delete(session: str) -> int:
     """
     from mirascope_ops.store import recorder
 
-    active = recorder.active()
-    active.flush()
-    return active.store.delete([session])
+    with recorder.active().changing() as store:
+        return store.delete([session])
 
 
 def vacuum() -> None:
@@ -67,6 +66,7 @@ def vacuum() -> None:
     """
     from mirascope_ops.store import recorder
 
-    compact = getattr(recorder.active().store, "vacuum", None)
-    if compact is not None:
-        compact()
+    with recorder.active().changing() as store:
+        compact = getattr(store, "vacuum", None)
+        if compact is not None:
+            compact()

@@ -97,6 +97,13 @@ class Recorder:
             if with_open:
                 self._flush_open()
 
+    @contextmanager
+    def changing(self) -> Generator[Store]:
+        """Give the store with everything written to it, and nobody else changing it (and no fork) meanwhile."""
+        with self._lock:
+            self.flush(with_open=False)
+            yield self.store
+
     def hold(self) -> None:
         """Let nothing be written until `release`, for a fork."""
         self._lock.acquire()
@@ -136,7 +143,8 @@ class Recorder:
         retention = getattr(self.store, "retention", None)
         if retention is not None:
             try:
-                self.store.purge(retention.max_age_ns, retention.max_bytes)  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - stores with a retention have it
+                with self._lock:
+                    self.store.purge(retention.max_age_ns, retention.max_bytes)  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - stores with a retention have it
             except StoreError as error:
                 guard.warn_once("purge", f"mirascope_ops could not enforce the store's retention: {error}")
 
