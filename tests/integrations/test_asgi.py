@@ -219,6 +219,12 @@ def fastapi_app(**options):
     return app
 
 
+def test_the_span_covers_the_whole_stream(serve_asgi, only):
+    httpx.get(serve_asgi(fastapi_app(span=True)) + "/stream")
+
+    assert only("GET /stream").end >= only("piece 2").end
+
+
 @pytest.mark.parametrize("path", ["/stream", "/blocking-stream"])
 def test_a_streamed_response_stays_in_the_session(serve_asgi, path):
     url = serve_asgi(fastapi_app())
