@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mirascope_ops.analysis.normalise import normalise
 from mirascope_ops.exceptions import ConfigurationError, NotFoundError
@@ -91,18 +91,8 @@ def spans(
             limit=limit if kind is None and status is None else None,
         )
         found = SpanSet(_rows(query))
-    first, last = time_of(since), time_of(until)
-    kept = found.filter(
-        lambda span: (
-            (name is None or span.name == name)
-            and (kind is None or span.kind == kind)
-            and (status is None or span.status == status)
-            and (cell is None or cell in (span.cell_id, span.execution_count))
-            and (notebook is None or span.notebook == notebook)
-            and (first is None or span.start >= first)
-            and (last is None or span.start < last)
-        )
-    )
+    conditions = _Conditions(name, status, cell, notebook, time_of(since), time_of(until))
+    kept = found.filter(lambda span: (kind is None or span.kind == kind) and conditions.fit(span))
     return kept if limit is None else kept[max(0, len(kept) - limit) :]
 
 
@@ -144,16 +134,8 @@ def traces(
         unconditional = name is None and status is None and cell is None and notebook is None
         query = SpanQuery(since=first, until=last, whole_traces=True, limit=limit if unconditional else None)
         found = SpanSet(_rows(query)).traces
-    kept = found.filter(
-        lambda trace: (
-            (name is None or trace.name == name)
-            and (status is None or trace.status == status)
-            and (cell is None or cell in (trace.root.cell_id, trace.root.execution_count))
-            and (notebook is None or trace.root.notebook == notebook)
-            and (first is None or trace.start >= first)
-            and (last is None or trace.start < last)
-        )
-    )
+    conditions = _Conditions(name, status, cell, notebook, first, last)
+    kept = found.filter(lambda trace: conditions.fit(trace.root))
     return kept if limit is None else kept[max(0, len(kept) - limit) :]
 
 
@@ -287,6 +269,27 @@ def _nanoseconds(moment: datetime) -> int:
     aware = moment if moment.tzinfo is not None else moment.astimezone()
     since_epoch = aware - datetime(1970, 1, 1, tzinfo=UTC)
     return (since_epoch.days * 86_400 + since_epoch.seconds) * 10**9 + since_epoch.microseconds * 1000
+
+
+class _Conditions(NamedTuple):
+    """What a span, or a trace's root, must be; as `spans` takes it, None demands nothing."""
+
+    name: str | None
+    status: str | None
+    cell: int | str | None
+    notebook: str | None
+    first: int | None
+    last: int | None
+
+    def fit(self, span: SpanRow) -> bool:
+        return (
+            (self.name is None or span.name == self.name)
+            and (self.status is None or span.status == self.status)
+            and (self.cell is None or self.cell in (span.cell_id, span.execution_count))
+            and (self.notebook is None or span.notebook == self.notebook)
+            and (self.first is None or span.start >= self.first)
+            and (self.last is None or span.start < self.last)
+        )
 
 
 def _store() -> Store:
