@@ -1,0 +1,571 @@
+"""The recorder: what a program traced is in the store, whatever becomes of the program."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+
+from mirascope_ops import StoreError, ops
+from mirascope_ops.core import guard
+from mirascope_ops.core.span import open_spans
+from mirascope_ops.store import recorder as recorders
+from mirascope_ops.store.memory import MemoryStore
+from mirascope_ops.store.records import SpanQuery
+from mirascope_ops.store.sqlite import SqliteStore
+
+
+@pytest.fixture
+def recorder():
+    """A recorder without a thread, in use for this test."""
+    with recorders.replaced(recorders.Recorder(MemoryStore())) as active:
+        yield active
+
+
+@pytest.fixture(params=["memory", "file"])
+def any_store(request, tmp_path):
+    """A recorder as programs have it: with memory, or with a file and a thread."""
+    if request.param == "memory":
+        made = recorders.Recorder(MemoryStore())
+    else:
+        made = recorders.Recorder(SqliteStore(tmp_path / "spans.db"), threaded=True)
+    with recorders.replaced(made) as active:
+        yield active
+
+
+@pytest.fixture
+def logged(caplog):
+    """What is logged, with no memory of what other tests logged."""
+    reported = set(guard._reported)
+    guard._reported.clear()
+    caplog.set_level(logging.WARNING, logger="mirascope_ops")
+    yield lambda: [record.getMessage() for record in caplog.records]
+    guard._reported.clear()
+    guard._reported.update(reported)
+
+
+def names(store):
+    return [span.name for span in store.spans(SpanQuery())]
+
+
+class Failing(MemoryStore):
+    """A store that fails for a while."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def write(self, *args):
+        if self.error is not None:
+            raise self.error
+        super().write(*args)
+
+
+# -- read your writes ------------------------------------------------------------------------------------
+
+
+def test_a_program_reads_what_it_has_just_done(any_store):
+    for number in range(20):
+        with ops.session(id="a"), ops.span(f"span {number}"):
+            pass
+
+        assert ops.last_trace().name == f"span {number}"
+        assert len(ops.get_session("a")) == number + 1
+
+
+def test_open_spans_are_visible_as_open_and_then_as_ended_once(any_store):
+    with ops.session(id="a"), ops.span("outer"):
+        with ops.span("inner"):
+            during = {span.name: span.status for span in ops.spans()}
+        between = {span.name: span.status for span in ops.spans()}
+    after = {span.name: span.status for span in ops.spans()}
+
+    assert during == {"outer": "open", "inner": "open"}
+    assert between == {"outer": "open", "inner": "unset"}
+    assert after == {"outer": "unset", "inner": "unset"}
+    assert len(ops.spans()) == 2
+    assert all(span.end is not None for span in ops.spans())
+
+
+def test_an_open_span_shows_what_is_known_of_it(any_store):
+    with ops.span("work", step=1) as span:
+        span.set(step=2)
+        found = ops.spans()[0]
+
+        assert (found.status, found.end, found.duration) == ("open", None, None)
+        assert found.attributes["step"] == 2
+
+
+def test_annotations_are_there_at_once_and_after_the_span_ended(any_store):
+    @ops.trace
+    def answer():
+        return 42
+
+    trace = answer.wrapped()
+    trace.annotate(label="pass", reasoning="exact", metadata={"by": "Ada"})
+    trace.tag("golden", "v2")
+
+    (span,) = trace.spans
+    first, second = span.annotations
+    assert (first.label, first.reasoning, dict(first.metadata)) == ("pass", "exact", {"by": "Ada"})
+    assert list(second.tags) == ["golden", "v2"]
+    assert set(span.tags) >= {"golden", "v2"}
+
+
+def test_the_thread_writes_without_being_asked(tmp_path):
+    store = SqliteStore(tmp_path / "spans.db")
+    with recorders.replaced(recorders.Recorder(store, threaded=True)):
+        with ops.session(id="a"), ops.span("work"):
+            pass
+        deadline = time.monotonic() + 10
+        while not names(store):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+        assert names(store) == ["work"]
+        assert [run.session_id for run in store.runs()] == ["a"]
+
+
+def test_memory_needs_no_thread(recorder):
+    before = threading.active_count()
+
+    with ops.span("work"):
+        pass
+
+    assert threading.active_count() == before
+    assert names(recorder.store) == []  # until somebody reads
+    recorder.flush()
+    assert names(recorder.store) == ["work"]
+
+
+def test_many_spans_between_two_reads_all_arrive(any_store):
+    for _ in range(5000):
+        with ops.span("work"):
+            pass
+
+    assert len(ops.spans()) == 5000
+    assert any_store.dropped == 0
+
+
+def test_memory_keeps_the_newest_where_nobody_reads(monkeypatch):
+    monkeypatch.setattr(recorders, "_MAX_PENDING", 10)
+    with recorders.replaced(recorders.Recorder(MemoryStore())):
+        for number in range(25):
+            with ops.span(str(number)):
+                pass
+
+        assert [span.name for span in ops.spans()] == [str(number) for number in range(15, 25)]
+
+
+def test_reading_ends_though_another_thread_traces_on(run_python):
+    printed = run_python(
+        """
+        import signal, sys, threading
+        import mirascope_ops as ops
+
+        signal.alarm(15)  # one that hangs is ended
+        stop = threading.Event()
+
+        def trace():
+            while not stop.is_set():
+                with ops.span("work"):
+                    pass
+
+        thread = threading.Thread(target=trace)
+        thread.start()
+        for _ in range(3):
+            ops.store.flush()
+        stop.set()
+        thread.join()
+        print("read")
+        import os
+        os._exit(0)
+        """,
+        silent=False,
+    )
+
+    assert printed == "read\n"
+
+
+# -- stores that fail ---------------------------------------------------------------------------------------
+
+
+def test_a_store_that_fails_loses_nothing_and_says_so_once(logged):
+    store = Failing(StoreError("disk full"))
+    with recorders.replaced(recorders.Recorder(store)) as active:
+        with ops.session(id="a"):
+            for number in range(3):
+                with ops.span(str(number)):
+                    pass
+                active.flush()
+        store.error = None
+        active.flush()
+
+        assert names(store) == ["0", "1", "2"]
+        assert [run.session_id for run in store.runs()] == ["a"]
+    assert len(logged()) == 1
+    assert "disk full" in logged()[0]
+
+
+def test_an_interruption_while_the_store_writes_loses_nothing():
+    store = Failing(KeyboardInterrupt())
+    with recorders.replaced(recorders.Recorder(store)) as active:
+        with ops.span("work"):
+            pass
+        with pytest.raises(KeyboardInterrupt):
+            active.flush()
+        store.error = None
+        active.flush()
+
+        assert names(store) == ["work"]
+
+
+def test_a_record_that_cannot_be_kept_does_not_block_those_that_follow(logged):
+    store = Failing(TypeError("a bug of ours"))
+    with recorders.replaced(recorders.Recorder(store)) as active:
+        with ops.span("lost"):
+            pass
+        active.flush()
+        store.error = None
+        with ops.span("kept"):
+            pass
+        active.flush()
+
+        assert names(store) == ["kept"]
+    assert len(logged()) == 1
+
+
+def test_a_store_that_cannot_keep_up_drops_and_says_so_once(monkeypatch, logged, tmp_path):
+    monkeypatch.setattr(recorders, "_MAX_PENDING", 10)
+    monkeypatch.setattr(recorders, "_FLUSH_SECONDS", 60.0)
+    with recorders.replaced(recorders.Recorder(SqliteStore(tmp_path / "spans.db"), threaded=True)) as active:
+        for _ in range(25):
+            with ops.span("work"):
+                pass
+
+        assert active.dropped == 15
+        assert len(ops.spans()) == 10
+    assert len(logged()) == 1
+    assert "drops spans" in logged()[0]
+
+
+def test_an_annotation_waits_where_the_store_fails(logged):
+    store = Failing(None)
+    with recorders.replaced(recorders.Recorder(store)):
+
+        @ops.trace
+        def answer():
+            return 42
+
+        trace = answer.wrapped()
+        _ = trace.spans
+        store.error = StoreError("disk full")
+        trace.annotate(label="pass")
+        store.error = None
+
+        assert [found.label for found in trace.spans[0].annotations] == ["pass"]
+
+
+# -- closing ------------------------------------------------------------------------------------------------
+
+
+def test_closing_writes_what_is_left(tmp_path):
+    recorder = recorders.Recorder(SqliteStore(tmp_path / "spans.db"), threaded=True)
+    with recorders.replaced(recorder), ops.span("work"):
+        pass
+
+    store = SqliteStore(tmp_path / "spans.db")
+    assert names(store) == ["work"]
+    store.close()
+
+
+def test_closing_ends_the_thread(tmp_path):
+    with recorders.replaced(recorders.Recorder(SqliteStore(tmp_path / "spans.db"), threaded=True)) as active:
+        thread = active._thread
+
+    assert not thread.is_alive()
+
+
+def test_nothing_is_open_after_all_that():
+    assert open_spans() == []
+
+
+# -- settings, in programs of their own -----------------------------------------------------------------------
+
+
+def test_off_records_nothing_and_calls_work(run_python, tmp_path):
+    printed = run_python(
+        """
+        import threading
+        import mirascope_ops as ops
+
+        @ops.trace
+        def double(x):
+            return 2 * x
+
+        with ops.session(id="a", attributes={"n": 1}) as ctx, ops.span("outer"):
+            trace = double.wrapped(21)
+            trace.annotate(label="pass")
+        print(trace.result, len(trace.span_id), len(ops.spans()), len(ops.sessions()), threading.active_count())
+        """,
+        MIRASCOPE_OPS_STORE="off",
+    )
+
+    assert printed.split() == ["42", "16", "0", "0", "1"]
+    assert [path.name for path in tmp_path.iterdir()] == ["program.py"]
+
+
+def test_where_nothing_is_recorded_a_look_up_says_why(run_python):
+    printed = run_python(
+        """
+        import mirascope_ops as ops
+
+        with ops.session(id="a"), ops.span("work"):
+            pass
+        for look_up in (lambda: ops.get_session("a"), ops.last_trace):
+            try:
+                look_up()
+            except ops.NotFoundError as error:
+                print(error)
+        """,
+        MIRASCOPE_OPS_STORE="off",
+    )
+
+    first, second = printed.splitlines()
+    assert "MIRASCOPE_OPS_STORE" in first
+    assert "MIRASCOPE_OPS_STORE" in second
+
+
+@pytest.mark.parametrize("place", ["a folder", "no database", "of another program"])
+def test_an_unusable_place_gives_one_warning_and_memory(run_python, tmp_path, place):
+    path = tmp_path / "place"
+    if place == "a folder":
+        path.mkdir()
+    elif place == "no database":
+        path.write_bytes(b"dear to somebody" * 1000)
+    else:
+        import sqlite3
+
+        connection = sqlite3.connect(path)
+        connection.execute("CREATE TABLE customers (name TEXT)")
+        connection.commit()
+        connection.close()
+    printed = run_python(
+        """
+        import logging
+        import mirascope_ops as ops
+
+        logging.basicConfig(format="LOGGED %(message)s")
+
+        @ops.trace
+        def double(x):
+            return 2 * x
+
+        for x in range(3):
+            with ops.session(id="a"):
+                double(x)
+        print(len(ops.spans()), ops.sessions().ids)
+        """,
+        MIRASCOPE_OPS_STORE=str(path),
+        silent=False,
+    )
+
+    assert printed.split(maxsplit=1) == ["3", "['a']\n"]
+
+
+def test_an_unusable_place_is_named_once_with_what_to_do(run_python, tmp_path):
+    printed = run_python(
+        """
+        import logging, sys
+        import mirascope_ops as ops
+
+        logging.basicConfig(stream=sys.stdout, format="%(levelname)s %(message)s")
+        for _ in range(3):
+            with ops.session(id="a"), ops.span("work"):
+                pass
+            ops.store.flush()
+        """,
+        MIRASCOPE_OPS_STORE=str(tmp_path),
+    )
+
+    (line,) = [line for line in printed.splitlines() if line.startswith("WARNING")]
+    assert "memory" in line
+    assert str(tmp_path) in line
+    assert "MIRASCOPE_OPS_STORE" in line
+
+
+# -- the end of a program -----------------------------------------------------------------------------------
+
+WORK = """
+import os, signal, sys, threading
+import mirascope_ops as ops
+
+with ops.session(id="a"):
+    for _ in range(500):
+        with ops.span("work"):
+            pass
+"""
+
+
+def stored(path):
+    store = SqliteStore(path)
+    try:
+        return store.spans(SpanQuery()), store.runs()
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("", 0),
+        ("sys.exit(3)", 3),
+        ("raise RuntimeError('the user is sad')", 1),
+        ("os.kill(os.getpid(), signal.SIGINT)\nsignal.pause()", -signal.SIGINT),
+    ],
+)
+def test_a_program_that_ends_at_once_loses_nothing(run_python, end, code):
+    run_python(WORK + end, ends_with=code, silent=not code)
+
+    spans, runs = stored(run_python.store)
+    assert len(spans) == 500
+    assert [(run.session_id, run.end is not None) for run in runs] == [("a", True)]
+
+
+def test_a_program_that_ends_inside_of_a_span_leaves_a_span_that_has_ended(run_python):
+    run_python(
+        WORK + "with ops.session(id='b'), ops.span('last'):\n    sys.exit()\n",
+    )
+
+    spans, runs = stored(run_python.store)
+    assert [(span.status, span.end is not None) for span in spans if span.name == "last"] == [("unset", True)]
+    assert all(run.end is not None for run in runs)
+
+
+def test_spans_that_end_in_atexit_handlers_are_not_lost(run_python):
+    run_python(
+        """
+        import atexit
+
+        def last():
+            with ops.span("registered first"):
+                pass
+
+        atexit.register(last)
+        import mirascope_ops as ops
+        with ops.span("work"):
+            pass
+        """
+    )
+
+    spans, _ = stored(run_python.store)
+    assert [span.name for span in spans] == ["work", "registered first"]
+
+
+def test_a_daemon_thread_that_traces_on_does_not_keep_a_program_from_ending(run_python):
+    run_python(
+        WORK
+        + """
+signal.alarm(15)  # one that hangs is ended
+
+def forever():
+    while True:
+        with ops.span("daemon"):
+            pass
+
+threading.Thread(target=forever, daemon=True).start()
+import time
+time.sleep(0.15)
+""",
+        silent=False,  # so many spans may be more than the store can keep up with
+    )
+
+    spans, _ = stored(run_python.store)
+    assert sum(span.name == "work" for span in spans) == 500
+
+
+def test_a_second_process_sees_earlier_sessions(run_python):
+    first = """
+        import mirascope_ops as ops
+
+        @ops.trace
+        def greet(name):
+            return f"Hello, {name}!"
+
+        with ops.session(id="earlier", attributes={"user_tier": "premium"}):
+            trace = greet.wrapped("Ada")
+            trace.annotate(label="pass")
+        print(trace.trace_id)
+    """
+    second = """
+        import mirascope_ops as ops
+
+        session = ops.get_session("earlier")
+        (span,) = session
+        print(ops.sessions(attributes={"user_tier": "premium"}).ids, dict(session.attributes))
+        print(span.name, span.output, span.annotations[0].label)
+        with ops.session(id="earlier", attributes={"user_tier": "free"}), ops.span("later"):
+            pass
+        session = ops.get_session("earlier")
+        print(len(session), len(session.runs), dict(session.attributes), session.traces[0].trace_id)
+    """
+
+    trace_id = run_python(first).strip()
+    printed = run_python(second).splitlines()
+
+    assert printed == [
+        "['earlier'] {'user_tier': 'premium'}",
+        "greet Hello, Ada! pass",
+        f"2 2 {{'user_tier': 'free'}} {trace_id}",
+    ]
+
+
+def test_a_running_process_is_read_by_another_and_read_as_interrupted_once_killed(run_python, tmp_path):
+    program = tmp_path / "running.py"
+    program.write_text(
+        textwrap.dedent(
+            """
+            import signal
+            import mirascope_ops as ops
+
+            with ops.session(id="a"), ops.span("outer"):
+                with ops.span("done"):
+                    pass
+                ops.store.flush()
+                print("ready", flush=True)
+                signal.pause()
+            """
+        ),
+        encoding="utf-8",
+    )
+    look = """
+        import mirascope_ops as ops
+
+        session = ops.get_session("a")
+        print({span.name: span.status for span in session}, session.card.status)
+    """
+    environment = {**os.environ, "MIRASCOPE_OPS_STORE": str(run_python.store)}
+
+    with subprocess.Popen(
+        [sys.executable, str(program)], env=environment, stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout.readline() == "ready\n"
+        alive = run_python(look).strip()
+        running.kill()
+    dead = run_python(look).strip()
+
+    assert alive == "{'outer': 'open', 'done': 'unset'} open"
+    assert dead == "{'outer': 'interrupted', 'done': 'unset'} interrupted"
+
+
+def test_a_program_that_never_traces_makes_no_file(run_python):
+    run_python("import mirascope_ops as ops\nprint(ops.current_session())\n")
+
+    assert not run_python.store.exists()
