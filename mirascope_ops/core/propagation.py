@@ -335,8 +335,9 @@ def _header_values(headers: Mapping[Any, Any], name: str, longest: int = _MAX_HE
     """Return a header's values as text, whatever its case and type; what is not text is left out."""
     wanted = name.lower()
     found: list[str] = []
+    size = len(wanted)  # told apart by length first: a server does this for every header of every request
     for key, value in headers.items():
-        if _text(key).lower() == wanted:
+        if isinstance(key, str | bytes) and len(key) == size and _text(key).lower() == wanted:
             values: list[Any] = list(cast("list[Any]", value)) if isinstance(value, list | tuple) else [value]
             found.extend(text for text in map(_text, values) if 0 < len(text) <= longest)
     return found
