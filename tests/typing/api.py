@@ -61,6 +61,23 @@ class Librarian:
         return len(title)
 
 
+class Cache:
+    @ops.trace
+    @classmethod
+    def of(cls, size: int) -> str:
+        return f"{cls.__name__} {size}"
+
+    @staticmethod
+    @ops.trace
+    def key(name: str) -> bytes:
+        return name.encode()
+
+
+@ops.trace(name="fetch", capture_result=False)
+async def fetch_all(*urls: str) -> list[bytes]:
+    return [url.encode() for url in urls]
+
+
 def functions_keep_their_types() -> None:
     assert_type(double(1), int)
     assert_type(double.wrapped(1), ops.Trace[int])
@@ -90,6 +107,29 @@ async def methods_keep_their_types(agent: Agent) -> None:
     assert_type(await agent.search("why?"), list[str])
     assert_type(await agent.search.wrapped("why?"), ops.Trace[list[str]])
     agent.answer(1)  # pyright: ignore[reportArgumentType]
+
+
+async def options_change_no_types() -> None:
+    assert_type(await fetch_all("a", "b"), list[bytes])
+    assert_type((await fetch_all.wrapped("a")).result, list[bytes])
+    assert_type(Cache.of(1), str)
+    assert_type(Cache.key("a"), bytes)
+    assert_type(Cache.key.wrapped("a").result, bytes)
+    await fetch_all(1)  # pyright: ignore[reportArgumentType]
+
+
+def a_trace_can_be_judged_and_looked_into(trace: ops.Trace[int]) -> None:
+    assert_type(trace.result, int)
+    assert_type(trace.span, ops.Span)
+    assert_type(trace.span_id, str | None)
+    assert_type(trace.trace_id, str | None)
+    trace.annotate(label="pass", reasoning="exact", metadata={"by": "Ada"})
+    trace.tag("golden", "v2")
+    trace.annotate("pass")  # pyright: ignore[reportCallIssue]
+
+
+def bound_functions_keep_their_types() -> None:
+    assert_type(ops.bind_context(halve)(1, exactly=False), float)
 
 
 async def sessions_are_context_managers() -> None:
