@@ -20,7 +20,7 @@ help:
 	@echo "make test-fast  the tests that start no kernel and take no more than seconds"
 	@echo "make lint       layers, ruff, pyright"
 	@echo "make fmt        format, and fix what can be fixed"
-	@echo "make bench      what a traced call costs, and an import"
+	@echo "make bench      what tracing costs, beside other libraries; QUICK=1 for a look, TOPICS=\"calls tail\" for some"
 	@echo "make clean      remove what the targets made, but for .venv"
 
 $(READY): pyproject.toml constraints.txt tools/check_python.py
@@ -55,8 +55,7 @@ fmt: $(READY)
 	$(BIN)/ruff format
 
 bench: $(READY)
-	@$(BIN)/python benchmarks/traced_call.py
-	@$(BIN)/python benchmarks/import_time.py
+	@$(BIN)/python benchmarks/run.py $(if $(QUICK),--quick) $(TOPICS)
 
 clean:
 	rm -rf build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,114 @@
+"""A virtual environment for every peer in `peers.txt`, and processes in them that answer questions (`worker.py`)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+BUILD = ROOT / "build" / "bench"
+_PATIENCE = 900.0  # seconds for one answer
+
+
+class Unavailable(Exception):  # noqa: N818 - a state, told in the tables
+    """A peer could not be installed, started or asked; says why."""
+
+
+class Peer(NamedTuple):
+    name: str
+    requirements: tuple[str, ...]
+
+    @property
+    def python(self) -> Path:
+        return BUILD / self.name / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+
+    def install(self) -> str:
+        """Make the environment where it is not there as asked for; returns what went wrong, or nothing."""
+        wanted, stamp = " ".join(self.requirements), BUILD / self.name / "installed.txt"
+        if stamp.is_file() and stamp.read_text() == wanted:
+            return ""
+        print(f"Installing {self.name}: {wanted}", file=sys.stderr, flush=True)
+        pip = [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+        for command in ([sys.executable, "-m", "venv", str(BUILD / self.name)], [*pip, *self.requirements]):
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+            if done.returncode:
+                errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+                return f"cannot be installed: {errors[-1] if errors else done.stderr.strip()[-200:]}"
+        stamp.write_text(wanted)
+        return ""
+
+    def version(self) -> str:
+        """Name what was installed, as it says itself."""
+        names = [
+            requirement.partition("==")[0].partition("[")[0] for requirement in self.requirements if "==" in requirement
+        ] or ["mirascope-ops", "opentelemetry-sdk"]
+        code = f"import importlib.metadata as m; print(', '.join(n + ' ' + m.version(n) for n in {names!r}))"
+        return subprocess.run([self.python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def peers() -> list[Peer]:
+    """Read `peers.txt`."""
+    lines = (line.split() for line in (HERE / "peers.txt").read_text().splitlines() if not line.startswith("#"))
+    return [Peer(words[0], tuple(words[1:])) for words in lines if words]
+
+
+def install(wanted: list[Peer]) -> dict[str, str]:
+    """Install all; returns what is wrong with each, or nothing."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip([peer.name for peer in wanted], pool.map(Peer.install, wanted), strict=True))
+
+
+class Worker:
+    """A process with one library at work."""
+
+    def __init__(self, peer: Peer, adapter: str, *, keep: bool = False) -> None:
+        self.name = adapter
+        self._errors = BUILD / f"{adapter}.log"
+        command = [str(peer.python), str(HERE / "worker.py"), adapter, *(["--keep"] if keep else [])]
+        with self._errors.open("w") as errors:
+            self._process = subprocess.Popen(
+                command, cwd=BUILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
+            )
+        self._read()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ask(self, what: str, **options: Any) -> Any:
+        """Put a question; raises Unavailable where there is no answer."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps({"what": what, **options}) + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            pass  # it has ended: reading tells
+        return self._read()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def _read(self) -> Any:
+        assert self._process.stdout is not None
+        alarm = threading.Timer(_PATIENCE, self._process.kill)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            alarm.cancel()
+        if not line:
+            self.close()
+            said = self._errors.read_text().strip().splitlines()
+            raise Unavailable(f"failed: {said[-1] if said else 'it ended without a word'}")
+        return json.loads(line)
