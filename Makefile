@@ -11,17 +11,18 @@ export PYRIGHT_PYTHON_GLOBAL_NODE := off
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-fast lint fmt bench clean
+.PHONY: help demo lab test test-fast test-pythons lint fmt bench clean
 
 help:
-	@echo "make demo       run notebooks/quickstart.ipynb on a fresh store, show what it made"
-	@echo "make lab        open the same notebook in JupyterLab"
-	@echo "make test       everything that must hold: lint, notebooks, tests"
-	@echo "make test-fast  the tests that start no kernel and take no more than seconds"
-	@echo "make lint       layers, ruff, pyright"
-	@echo "make fmt        format, and fix what can be fixed"
-	@echo "make bench      what tracing costs, beside other libraries; QUICK=1 for a look, TOPICS=\"calls tail\" for some"
-	@echo "make clean      remove what the targets made, but for .venv"
+	@echo "make demo          run notebooks/quickstart.ipynb on a fresh store, show what it made"
+	@echo "make lab           open the same notebook in JupyterLab"
+	@echo "make test          everything that must hold: lint, notebooks, tests"
+	@echo "make test-fast     the tests that start no kernel and take no more than seconds"
+	@echo "make test-pythons  the same on Python 3.11, 3.12, 3.13 and with the oldest OpenTelemetry"
+	@echo "make lint          layers, ruff, pyright"
+	@echo "make fmt           format, and fix what can be fixed"
+	@echo "make bench         what tracing costs, beside other libraries; QUICK=1 for a look, TOPICS=\"calls tail\" for some"
+	@echo "make clean         remove what the targets made, but for .venv"
 
 $(READY): pyproject.toml constraints.txt tools/check_python.py
 	@$(PYTHON) tools/check_python.py
@@ -43,6 +44,10 @@ test: lint
 
 test-fast: $(READY)
 	$(BIN)/pytest -m "not slow"
+
+test-pythons:
+	@$(PYTHON) tools/check_python.py
+	@$(PYTHON) tools/test_pythons.py
 
 lint: $(READY)
 	$(BIN)/lint-imports --no-logo
