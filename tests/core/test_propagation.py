@@ -504,7 +504,7 @@ def test_hostile_trace_headers_are_ignored_by_every_format(chosen, lenient, only
     assert only("server").parent_id is None
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
         st.one_of(
