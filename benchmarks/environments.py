@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 BUILD = ROOT / "build" / "bench"
 _PATIENCE = 900.0  # seconds for one answer
+_INSTALLATION = 600.0  # seconds for one peer
 
 
 class Unavailable(Exception):  # noqa: N818 - a state, told in the tables
@@ -29,18 +30,35 @@ class Peer(NamedTuple):
         return BUILD / self.name / ("Scripts" if sys.platform == "win32" else "bin") / "python"
 
     def install(self) -> str:
-        """Make the environment where it is not there as asked for; returns what went wrong, or nothing."""
+        """Make the environment where it is not there as asked for; returns what went wrong, or nothing.
+
+        A failure is remembered: finding out again may take minutes.
+        """
         wanted, stamp = " ".join(self.requirements), BUILD / self.name / "installed.txt"
-        if stamp.is_file() and stamp.read_text() == wanted:
-            return ""
+        if stamp.is_file():
+            asked, _, fault = stamp.read_text().partition("\n")
+            if asked == wanted:
+                return fault
         print(f"Installing {self.name}: {wanted}", file=sys.stderr, flush=True)
+        fault = self._install()
+        if fault:
+            fault = f"{fault} (to try again, remove build/bench/{self.name})"
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(f"{wanted}\n{fault}" if fault else wanted)
+        return fault
+
+    def _install(self) -> str:
         pip = [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
         for command in ([sys.executable, "-m", "venv", str(BUILD / self.name)], [*pip, *self.requirements]):
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+            try:
+                done = subprocess.run(
+                    command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=_INSTALLATION
+                )
+            except subprocess.TimeoutExpired:
+                return f"cannot be installed: pip has not ended after {_INSTALLATION:.0f} seconds"
             if done.returncode:
                 errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-                return f"cannot be installed: {errors[-1] if errors else done.stderr.strip()[-200:]}"
-        stamp.write_text(wanted)
+                return f"cannot be installed: {errors[0] if errors else done.stderr.strip()[-200:]}"
         return ""
 
     def version(self) -> str:
