@@ -245,7 +245,7 @@ def test_what_is_no_time_is_refused(value):
             look_up(until=value)
 
 
-@pytest.mark.parametrize("value", ["0001-01-01", "9999-12-31T23:59:59", datetime.min, datetime.max])
+@pytest.mark.parametrize("value", ["0001-01-01", "9999-12-31T23:59:59", "0001-01-01T00:00:00Z"])
 def test_a_moment_at_the_edge_of_the_calendar_is_one_or_is_refused(value):
     """Which of the two depends on the zone of the machine."""
     try:
