@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from mirascope_ops.core.binding import bind_context
     from mirascope_ops.core.processor import SessionProcessor
     from mirascope_ops.core.span import EndedSpan
+    from mirascope_ops.integrations.instrumentation import instrument, instrument_llm, uninstrument_llm
     from mirascope_ops.reading import get_session, get_trace, last_trace, sessions, spans, traces
     from mirascope_ops.sessionset import Session, SessionSet
     from mirascope_ops.spanset import SpanSet, StoredTrace, TraceSet
@@ -91,6 +92,8 @@ __all__ = [
     "get_session",
     "get_trace",
     "inject_context",
+    "instrument",
+    "instrument_llm",
     "last_trace",
     "llm",
     "ops",
@@ -103,6 +106,7 @@ __all__ = [
     "store",
     "trace",
     "traces",
+    "uninstrument_llm",
     "version",
 ]
 
@@ -117,10 +121,13 @@ _LAZY = {
     "TraceSet": "spanset",
     "get_session": "reading",
     "get_trace": "reading",
+    "instrument": "integrations.instrumentation",
+    "instrument_llm": "integrations.instrumentation",
     "last_trace": "reading",
     "sessions": "reading",
     "spans": "reading",
     "traces": "reading",
+    "uninstrument_llm": "integrations.instrumentation",
 }
 _MODULES = ("llm", "ops", "store", "testing")
 
@@ -200,7 +207,8 @@ class _LazyBackend:
         from mirascope_ops.views import html, text
         from mirascope_ops.views.bundle import bundle, chosen
 
-        return chosen(bundle(text.span_text(shown), html.span_html(shown), shown._asdict()), include, exclude)
+        data = {"type": "span", **shown._asdict()}
+        return chosen(bundle(text.span_text(shown), html.span_html(shown), data), include, exclude)
 
 
 _backend.install(_LazyBackend())

@@ -160,7 +160,7 @@ def get_trace(trace_id: str) -> StoredTrace:
         wanted = known.pop() if known else wanted
     rows = _rows(SpanQuery(trace_ids=[wanted]))
     if not rows:
-        message = f"There is no trace {trace_id!r} in the store; ops.traces() lists them."
+        message = f"There is no trace {trace_id!r} in the store. {_where_to_look('ops.traces() lists them.')}"
         raise NotFoundError(message)
     return StoredTrace(rows)
 
@@ -173,7 +173,7 @@ def last_trace() -> StoredTrace:
     """
     newest = _store().spans(SpanQuery(limit=1))
     if not newest:
-        message = "Nothing has been traced yet: decorate a function with @ops.trace and call it."
+        message = f"There is no trace yet. {_where_to_look('Decorate a function with @ops.trace and call it.')}"
         raise NotFoundError(message)
     return get_trace(newest[0].trace_id)
 
@@ -242,12 +242,14 @@ def time_of(value: Any) -> int | None:
     """
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
-    if isinstance(value, str):
-        value = _parsed(value)
-    if isinstance(value, timedelta):
-        value = datetime.now(UTC) - value
-    if isinstance(value, datetime):
-        return _nanoseconds(value)
+    try:
+        told = _parsed(value) if isinstance(value, str) else value
+        if isinstance(told, timedelta):
+            told = datetime.now(UTC) - told
+        if isinstance(told, datetime):
+            return _nanoseconds(told)
+    except (ValueError, OverflowError):  # a number of digits, or a year, outside the calendar
+        pass
     message = (
         f"{value!r} is no time: give a datetime, ISO text, a timedelta, text such as '2 h', or ns since the epoch."
     )
@@ -292,6 +294,13 @@ class _Conditions(NamedTuple):
         )
 
 
+def _where_to_look(hint: str) -> str:
+    """Return the hint, or that nothing is recorded at all."""
+    if recorder.active().recording:
+        return hint
+    return "Nothing is recorded: MIRASCOPE_OPS_STORE=off, OTEL_SDK_DISABLED or ops.configure(store='off') says so."
+
+
 def _store() -> Store:
     """Return the store, after everything recorded so far has reached it."""
     active = recorder.active()
@@ -311,7 +320,9 @@ def _session(session_id: str, run_id: str | None = None) -> Session:
     if not records:
         known = [record.session_id for record in store.sessions(SessionQuery(limit=1000))]
         close = get_close_matches(session_id, known, 3)
-        hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else "ops.sessions() lists them."
+        hint = (
+            f"Did you mean {' or '.join(map(repr, close))}?" if close else _where_to_look("ops.sessions() lists them.")
+        )
         message = f"There is no session {session_id!r} in the store. {hint}"
         raise NotFoundError(message)
     return _load_session(store, records[0], run_id)
@@ -335,4 +346,10 @@ def _session_rows(store: Store, session_id: str, runs: Sequence[RunRecord]) -> l
     rows = normalise(records, store.annotations(sorted({found.trace_id for found in records})))
     within = frozenset(run_ids)
     names = {session_id, *(run.session_id for run in runs)}
-    return [row for row in rows if (row.run_id in within if row.run_id is not None else row.session_id in names)]
+    return [
+        row
+        for row in rows
+        if row.session_id == session_id
+        or row.run_id in within
+        or (row.run_id is None and row.session_id in names)  # spans from outside know no runs
+    ]

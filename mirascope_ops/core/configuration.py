@@ -61,6 +61,7 @@ def configure(
         >>> configure(store=":memory:", capture_limit=16_384)
     """
     _check(tracer_provider, capture_limit, redact)
+    _check_kinds(store, capture_content=capture_content, mask_secrets=mask_secrets)
     if not isinstance(store, _Unchanged):
         backend.get().reopen(store)
     policy = capture.policy
@@ -87,11 +88,21 @@ def _check(tracer_provider: Any, capture_limit: int | None, redact: Any) -> None
             f"got {type(tracer_provider).__name__}."
         )
         raise ConfigurationError(message)
-    if capture_limit is not None and capture_limit < 1:
-        message = f"capture_limit is a number of bytes above 0, got {capture_limit}."
+    if capture_limit is not None and (type(capture_limit) is not int or capture_limit < 1):
+        message = f"capture_limit must be a whole number of bytes above 0, got {capture_limit!r}."
         raise ConfigurationError(message)
     if not isinstance(redact, _Unchanged) and redact is not None and not callable(redact):
         message = f"redact must be a function of a key and a value, got {type(redact).__name__}."
+        raise ConfigurationError(message)
+
+
+def _check_kinds(store: Any, **switches: Any) -> None:
+    for name, value in switches.items():
+        if value is not None and type(value) is not bool:
+            message = f"{name} must be True or False, got {value!r}."
+            raise ConfigurationError(message)
+    if not (store is None or isinstance(store, str | os.PathLike | _Unchanged)):
+        message = f'store must be a file\'s path, ":memory:", "off" or None, got {store!r}.'
         raise ConfigurationError(message)
 
 

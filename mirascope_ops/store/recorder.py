@@ -92,8 +92,10 @@ class Recorder:
         if not self.recording:
             return
         with self._lock:
-            while self._flush_batch():
-                pass
+            # Only what has come by now: another thread may record faster than we write.
+            for _ in range(len(self._pending) // _BATCH + 1):
+                if not self._flush_batch():
+                    break
             if with_open:
                 self._flush_open()
 
@@ -112,14 +114,24 @@ class Recorder:
         """Go on after `hold`."""
         self._lock.release()
 
-    def close(self) -> None:
-        """Flush, stop the thread and close the store."""
+    def finish(self) -> None:
+        """Flush and stop the thread, at the program's end; what still comes is written as it comes."""
         self._stop.set()
         thread = self._thread
         if thread is not None and thread.is_alive() and thread is not threading.current_thread():
             thread.join(timeout=5.0)
+        if self.recording:
+            self.sink = self._write_through
         self.flush(with_open=False)
+
+    def close(self) -> None:
+        """Flush, stop the thread and close the store."""
+        self.finish()
         self.store.close()
+
+    def _write_through(self, ended: EndedSpan) -> None:
+        self._pending.append(ended)
+        self.flush(with_open=False)
 
     def _take(self, ended: EndedSpan) -> None:
         pending = self._pending
@@ -314,8 +326,10 @@ def _after_fork_in_child() -> None:
 
 
 def _at_exit() -> None:
+    """Write what is left. Handlers that were registered earlier run after this one, and may still record."""
     if _recorder is not None:
-        _recorder.close()
+        _recorder.finish()
+        backend.set_sink(_recorder.sink)
 
 
 atexit.register(_at_exit)
