@@ -117,6 +117,8 @@ def test_public_names():
             "get_session",
             "get_trace",
             "inject_context",
+            "instrument",
+            "instrument_llm",
             "last_trace",
             "llm",
             "ops",
@@ -129,6 +131,7 @@ def test_public_names():
             "store",
             "trace",
             "traces",
+            "uninstrument_llm",
             "version",
         ]
     )

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import socket
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from socketserver import ThreadingMixIn
@@ -187,3 +192,50 @@ def raw_request() -> Callable[[str, bytes], bytes]:
             return answer
 
     return send
+
+
+@pytest.fixture
+def run_beside(tmp_path, llm_server) -> Callable[..., list[dict[str, Any]]]:
+    """Run a program beside other libraries, in a new interpreter; gives the spans that are in its store afterwards.
+
+    Other libraries warn of one another, so warnings are no errors there. A faulty processor of ours is.
+    """
+
+    def run(program: str) -> list[dict[str, Any]]:
+        path = tmp_path / "beside.py"
+        path.write_text(textwrap.dedent(_BEFORE) + textwrap.dedent(program) + textwrap.dedent(_AFTER), encoding="utf-8")
+        environment = {
+            **os.environ,
+            "MIRASCOPE_OPS_STORE": str(tmp_path / "beside.db"),
+            "LOGFIRE_IGNORE_NO_CONFIG": "1",
+        }
+        done = subprocess.run(
+            [sys.executable, str(path)],
+            env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=170, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
+
+
+_BEFORE = """
+    import json
+    from mirascope_ops import ops
+    from mirascope_ops.core import guard
+
+    guard.strict(on=True)
+"""
+_AFTER = """
+    spans = ops.spans()
+    names = {span.span_id: span.name for span in spans}
+    print()
+    print(json.dumps([
+        {
+            "name": span.name, "parent": names.get(span.parent_id), "kind": span.kind, "session": span.session_id,
+            "model": span.model, "tokens": [span.input_tokens, span.output_tokens], "status": span.status,
+            "ttft": span.ttft, "counted": spans.totals.llm_calls, "counted_tokens": spans.totals.output_tokens,
+        }
+        for span in spans
+    ]))
+"""
