@@ -7,6 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast, overload
 from weakref import WeakKeyDictionary
 
+from mirascope_ops.core import classbody
 from mirascope_ops.core.callables import around_async_generator, around_generator
 from mirascope_ops.core.calls import Iteration, close_call, fail_call, open_call, prepare_call
 from mirascope_ops.core.methods import TracedCall, TracedClassMethod, TracedMethod, TracedObject
@@ -241,9 +242,12 @@ def _trace(fn: Any, upgrade: Upgrade | None, options: dict[str, Any]) -> Any:
     if site.wants_span:
         for function in (wrapper, wrapped):
             function.__signature__ = _without_span(fn, site)
+    in_class_body = _is_in_class_body(fn)
+    if in_class_body and not classbody.CLASS_METHODS_BIND:
+        classbody.watch(fn)
     if upgrade is not None:
         return upgrade.present(TracedMethod(wrapper), site)
-    if not _is_in_class_body(fn):
+    if not in_class_body:
         return wrapper
     # Python makes these class methods by itself, but only where they are plain functions.
     return (TracedClassMethod if fn.__name__ in _IMPLICIT_CLASS_METHODS else TracedMethod)(wrapper)

@@ -356,6 +356,62 @@ def test_a_bound_method_keeps_its_object_alive():
     assert method("why?") == "Bob: why?"
 
 
+# -- what a class body is given for its class methods (from Python 3.13 on) is gone when the class is there ---------
+
+
+def test_a_class_keeps_nothing_but_what_its_body_says():
+    class Thing:
+        @classmethod
+        @ops.trace
+        def make(cls, x: int = 1) -> tuple[str, int]:
+            return cls.__name__, x
+
+    class Child(Thing):
+        pass
+
+    added = [name for name in vars(Thing) if "mirascope" in name]
+
+    assert added == []
+    assert Child.make.wrapped(2).result == ("Child", 2)
+    assert Child().make.wrapped().result == ("Child", 1)
+
+
+def test_class_methods_of_enumerations_protocols_and_abstract_classes_know_their_class():
+    class Colour(enum.Enum):
+        RED = 1
+
+        @classmethod
+        @ops.trace
+        def first(cls) -> str:
+            return next(iter(cls)).name
+
+    class Named(Protocol):
+        @classmethod
+        @ops.trace
+        def title(cls) -> str:
+            return cls.__name__
+
+    class Abstract(abc.ABC):
+        @classmethod
+        @abc.abstractmethod
+        @ops.trace
+        def title(cls) -> str:
+            return cls.__name__
+
+    class Concrete(Abstract):
+        @classmethod
+        @ops.trace
+        def title(cls) -> str:
+            return super().title().lower()
+
+    assert [colour.name for colour in Colour] == [Colour.first.wrapped().result] == ["RED"]
+    assert Named.title.wrapped().result == "Named"
+    assert not [name for kind in (Colour, Named, Abstract) for name in vars(kind) if "mirascope" in name]
+    assert Concrete.title.wrapped().result == "concrete"
+    with pytest.raises(TypeError, match="abstract"):
+        Abstract()
+
+
 # -- inheritance -----------------------------------------------------------------------------------
 
 
@@ -580,6 +636,7 @@ def test_a_function_from_outside_may_become_a_method():
     assert Holder().show(1) == ("Holder", 1)
 
 
+@pytest.mark.filterwarnings("ignore:functools.partial will be a method descriptor:FutureWarning")  # as without us
 def test_a_traced_partial_or_object_in_a_class_is_no_method():
     class Adder:
         def __call__(self, x: int) -> int:
