@@ -85,7 +85,8 @@ def test_failed_calls_are_exported_as_failed(install_provider):
 
 
 def test_spans_leave_in_the_form_of_otlp(install_provider):
-    encoder = pytest.importorskip("opentelemetry.exporter.otlp.proto.common.trace_encoder")
+    from opentelemetry.exporter.otlp.proto.common import trace_encoder as encoder
+
     provider = install_provider()
 
     with ops.session(id="a"), ops.span("outer", n=1) as outer, ops.span("inner") as inner:
