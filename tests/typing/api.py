@@ -62,11 +62,6 @@ class Librarian:
 
 
 class Cache:
-    @ops.trace
-    @classmethod
-    def of(cls, size: int) -> str:
-        return f"{cls.__name__} {size}"
-
     @staticmethod
     @ops.trace
     def key(name: str) -> bytes:
@@ -112,7 +107,6 @@ async def methods_keep_their_types(agent: Agent) -> None:
 async def options_change_no_types() -> None:
     assert_type(await fetch_all("a", "b"), list[bytes])
     assert_type((await fetch_all.wrapped("a")).result, list[bytes])
-    assert_type(Cache.of(1), str)
     assert_type(Cache.key("a"), bytes)
     assert_type(Cache.key.wrapped("a").result, bytes)
     await fetch_all(1)  # pyright: ignore[reportArgumentType]
