@@ -472,7 +472,10 @@ def test_a_daemon_thread_that_traces_on_does_not_keep_a_program_from_ending(run_
     run_python(
         WORK
         + """
-signal.alarm(50)  # one that hangs is ended
+from mirascope_ops.store import recorder
+
+recorder._MAX_PENDING = 6_000  # enough to show it, few enough to be written soon
+signal.alarm(30)  # one that hangs is ended
 
 def forever():
     while True:
