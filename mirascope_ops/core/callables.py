@@ -113,11 +113,14 @@ def around_async_generator(fn: F, variable: ContextVar[Any], open_scope: Callabl
         carried = Carried(variable)
         with carried:
             scope = open_scope(args, kwargs)
-        body: AsyncGenerator[Any, Any] = scope.call(fn, args, kwargs)
+        body: Any = scope.call(fn, args, kwargs)
         sent: Any = None
         thrown: BaseException | None = None
         while True:
             try:
+                if thrown is not None and body.ag_frame is None:
+                    # The event loop has closed the body already, and `athrow` would return None.
+                    raise thrown  # noqa: TRY301 - it goes the way of what the body raises
                 with carried:
                     item = await (body.asend(sent) if thrown is None else body.athrow(thrown))
             except StopAsyncIteration:

@@ -453,6 +453,16 @@ def test_an_async_generator_left_open_at_the_loops_end_is_closed_quietly(only, c
     assert (only().status, only().end is not None) == ("unset", True)
 
 
+async def test_an_async_generator_whose_body_the_loop_closes_first_is_closed_quietly(only):
+    iterator = count_async(3)
+    await anext(iterator)
+    await iterator.ag_frame.f_locals["body"].aclose()  # as the loop does at its end, in no order
+
+    await iterator.aclose()
+
+    assert (only().status, only().end is not None) == ("unset", True)
+
+
 def test_a_generator_that_never_started_makes_no_span(recorded):
     count(3).close()
     del [count(3)][0]
