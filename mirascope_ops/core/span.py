@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from mirascope_ops.core.pipeline import Pipeline
     from mirascope_ops.core.site import CallSite
 
-# What a span leaves behind, as a plain tuple: tuples of plain values are left alone by the garbage collector,
-# and 100,000 of them must not cost a program its latency. `store.recorder` unpacks it:
+# What a span leaves behind, as a plain tuple: a fraction of what the garbage collector has to look at in an object
+# with containers of its own, of which 100,000 would cost a program its latency. `store.ended` unpacks it:
 # (site, name, trace_id, span_id, parent_id or 0, start, end or None, status code, status message, stamp, cell,
-#  arguments, output, attributes, events, links, span kind, sampled, origin)
+#  arguments, output, attributes, events, links, span kind, trace flags, origin)
 EndedSpan = tuple[Any, ...]
 
 _OPEN: Final[dict[int, Span]] = {}

@@ -22,7 +22,6 @@ _SMALL: Final = 64  # an array of at most so many items is kept whole
 _REPR_LIMIT: Final = 2048
 _MAX_TYPES: Final = 4096  # handlers remembered; a program that makes classes without end must not grow us
 
-Handler = "Callable[[Any], Any]"
 _handlers: dict[type, Callable[[Any], Any]] = {}
 
 

@@ -302,9 +302,9 @@ def _without_span(fn: Any, site: CallSite) -> inspect.Signature:
 def _wrappers(fn: Any, site: CallSite, *, is_async: bool) -> tuple[Any, Any]:
     """Return the traced function and its `wrapped`, of the same kind as `fn`."""
     if inspect.isasyncgenfunction(fn):
-        return around_async_generator(fn, CURRENT, functools.partial(Iteration.open, site)), _async_generator(fn, site)
+        return _iterated(fn, site, around_async_generator)
     if inspect.isgeneratorfunction(fn):
-        return around_generator(fn, CURRENT, functools.partial(Iteration.open, site)), _generator(fn, site)
+        return _iterated(fn, site, around_generator)
     make = _coroutine if is_async else _function
     return make(fn, site, plain=True), make(fn, site, plain=False)
 
@@ -348,23 +348,14 @@ def _coroutine(fn: Any, site: CallSite, *, plain: bool) -> Any:
     return wrapper
 
 
-def _generator(fn: Any, site: CallSite) -> Any:
+def _iterated(fn: Any, site: CallSite, around: Callable[..., Any]) -> tuple[Any, Any]:
+    """Wrap a generator function, sync or async, by the function in `callables` that does it for its kind."""
+
     @_wraps(fn)
     def wrapped(*args: Any, **kwargs: Any) -> Trace[Any]:
         """Return the generator as a Trace's result; its span starts with the first item."""
         span = prepare_call(site, args, kwargs)
-        iterate = around_generator(fn, CURRENT, functools.partial(Iteration.resume, site, span))
+        iterate = around(fn, CURRENT, functools.partial(Iteration.resume, site, span))
         return Trace(iterate(*args, **kwargs), span)
 
-    return wrapped
-
-
-def _async_generator(fn: Any, site: CallSite) -> Any:
-    @_wraps(fn)
-    def wrapped(*args: Any, **kwargs: Any) -> Trace[Any]:
-        """Return the async generator as a Trace's result; its span starts with the first item."""
-        span = prepare_call(site, args, kwargs)
-        iterate = around_async_generator(fn, CURRENT, functools.partial(Iteration.resume, site, span))
-        return Trace(iterate(*args, **kwargs), span)
-
-    return wrapped
+    return around(fn, CURRENT, functools.partial(Iteration.open, site)), wrapped
