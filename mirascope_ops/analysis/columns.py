@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mirascope_ops._optional import require
 from mirascope_ops.analysis import schema
 from mirascope_ops.analysis.values import text
+from mirascope_ops.store import codec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,12 +70,8 @@ def _texts(values: Sequence[str | None]) -> Any:
 
 
 def _encodable(values: Sequence[str | None]) -> Sequence[str | None]:
-    """Replace lone surrogates, which are characters in Python and none in UTF-8."""
-    try:
-        "".join(value for value in values if value).encode()
-    except UnicodeEncodeError:
-        return [value and value.encode("utf-8", "replace").decode() for value in values]
-    return values
+    """Replace lone surrogates, which are characters in Python and none in UTF-8, as the store does."""
+    return [value and codec.text(value) for value in values]
 
 
 def _numbers(values: Sequence[Any], dtype: str) -> Any:
@@ -107,6 +104,8 @@ def _times(values: Sequence[int | None], dtype: str) -> Any:
         data = np.array(within, dtype="int64")
     if dtype == schema.DURATION:
         return pd.array(data.view("timedelta64[ns]"), dtype=dtype)
+    # A time of 0 is one that was not told, as in OTLP: no span is from 1970.
+    data[data == 0] = _LEAST
     return pd.DatetimeIndex(data.view("datetime64[ns]"), tz="UTC").array
 
 

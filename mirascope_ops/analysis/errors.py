@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from mirascope_ops.store.records import EventRecord, SpanRecord
 
+# What says that a span failed although its status does not, and the value that says it; None for any.
+ERROR_KEYS: dict[str, str | None] = {"error.type": None, "langfuse.observation.level": "ERROR"}
+
 _LOUD_EVENTS = frozenset({"error", "critical"})
 
 
@@ -21,9 +24,27 @@ class Failure(NamedTuple):
     message: str | None
 
 
-def has_exception(events: Sequence[EventRecord]) -> bool:
-    """Whether an exception was recorded on the span."""
-    return any(event.name == "exception" for event in events)
+def has_failed(record: SpanRecord) -> bool:
+    """Whether a span failed.
+
+    It did where its status says so, where an exception was recorded on it, or where an attribute names an error
+    and the status says nothing: instrumentations leave the status unset, or say ok, when a call raises. The one
+    exception that counts for nothing is a handled one: the status says ok, and `exception.escaped` says false.
+    (Without the ok, `exception.escaped` tells nothing: OpenTelemetry's Python SDK writes false where nobody said.)
+    """
+    if record.status == "error":
+        return True
+    if raised := [event for event in record.events if event.name == "exception"]:
+        return record.status != "ok" or not all(map(_is_handled, raised))
+    return record.status == "unset" and any(
+        value != "" and (told is None or value == told)
+        for key, told in ERROR_KEYS.items()
+        if (value := record.attributes.get(key)) is not None
+    )
+
+
+def _is_handled(exception: EventRecord) -> bool:
+    return str(exception.attributes.get("exception.escaped")).lower() == "false"
 
 
 def failure_of(record: SpanRecord) -> Failure:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
-import orjson
-
 from mirascope_ops._optional import require
 from mirascope_ops.analysis.columns import array_of, inferred
 from mirascope_ops.analysis.messages import messages_of
@@ -25,6 +23,7 @@ from mirascope_ops.analysis.schema import (
 from mirascope_ops.analysis.stats import innermost_calls
 from mirascope_ops.analysis.values import text
 from mirascope_ops.exceptions import ConfigurationError
+from mirascope_ops.store import codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -173,15 +172,8 @@ def _values(spans: Sequence[SpanRow], name: str) -> list[Any]:
 
 
 def _json(values: Iterable[Any]) -> list[str | None]:
-    dumps = orjson.dumps
-    found: list[str | None] = []
-    for value in values:
-        try:
-            found.append(dumps(value).decode())
-        except TypeError:
-            # A mapping that is no dict, or a lone surrogate.
-            found.append(text(dict(value) if hasattr(value, "keys") else value))
-    return found
+    # As the store writes it: what JSON lacks, such as NaN and lone surrogates, included.
+    return [codec.encode(value) for value in values]
 
 
 def _tags(values: Iterable[tuple[str, ...]]) -> list[str | None]:
@@ -212,6 +204,6 @@ def _spread(spans: Sequence[SpanRow], key: str | None) -> dict[str, Any]:
     keys = [key] if key is not None else list(dict.fromkeys(key for span in spans for key in span.attributes))
     return {
         # A lone surrogate is no character to pandas, not even in a name.
-        _PREFIX + name.encode("utf-8", "replace").decode(): inferred([span.attributes.get(name) for span in spans])
+        _PREFIX + codec.text(name): inferred([span.attributes.get(name) for span in spans])
         for name in keys
     }

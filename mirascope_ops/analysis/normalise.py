@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mirascope_ops.analysis import annotations as annotated
-from mirascope_ops.analysis.errors import failure_of, has_exception
+from mirascope_ops.analysis.errors import failure_of, has_failed
 from mirascope_ops.analysis.inheritance import inherit_sessions, settle_wrappers
 from mirascope_ops.analysis.plans import SLOT, Plan, plan_of
 from mirascope_ops.analysis.rows import SpanRow
@@ -86,8 +86,8 @@ def _recorded(record: SpanRecord) -> Row:
         record.status,
         start,
         end,
-        # Clocks may go backwards: no duration is negative.
-        None if end is None else end - start if end > start else 0,
+        # Clocks may go backwards: no duration is negative. A time of 0 is one that was not told.
+        None if end is None or not start else end - start if end > start else 0,
         None,  # input
         None,  # output
         None,  # model
@@ -138,8 +138,7 @@ def _note_cost(row: Row) -> None:
 
 
 def _note_events(row: Row, record: SpanRecord, plan: Plan) -> None:
-    if record.status == "error" or has_exception(record.events):
-        # Some libraries record the exception and leave the status as it is, or say ok.
+    if has_failed(record):
         row[_STATUS] = "error"
         row[_ERROR_TYPE], row[_ERROR_MESSAGE] = failure_of(record)
     if row[_TTFT] is None:

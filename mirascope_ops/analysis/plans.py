@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirascope_ops.analysis import vocabulary
+from mirascope_ops.analysis.errors import ERROR_KEYS
 from mirascope_ops.analysis.rows import SpanRow
 
 if TYPE_CHECKING:
@@ -89,5 +90,8 @@ def _compiled(keys: tuple[str, ...]) -> Plan:
         first_token_at=first_token_at,
         wrapper=any(key.startswith(vocabulary.RESPONSE_PREFIX) for key in keys),
         annotated=annotated,
-        remarkable=annotated or bool(first_token_at) or any(feeds(source) for source in vocabulary.COST),
+        remarkable=annotated
+        or bool(first_token_at)
+        or any(feeds(source) for source in vocabulary.COST)
+        or not present.isdisjoint(ERROR_KEYS),
     )

@@ -81,7 +81,7 @@ def totals_of(linked: Lineage, calls: Calls) -> Totals:
     found = linked.spans
     llm = [found[place] for place in calls.llm]
     usage = [found[place] for place in calls.usage]
-    start = found[0].start if found else None
+    start = (found[0].start or None) if found else None
     end = max((span.end for span in found if span.end is not None), default=None)
     return Totals(
         spans=len(found),

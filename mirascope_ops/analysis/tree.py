@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from mirascope_ops.analysis.rows import Node, SpanRow
@@ -16,7 +17,7 @@ class Lineage(NamedTuple):
     """Spans with their parents, without a cycle.
 
     Attributes:
-        spans: Each span once, by start (in the given order where starts are equal).
+        spans: Each span once, by start (in the given order where starts are equal); those without one come last.
         parents: For each span its parent's place in `spans`, or -1 at a root.
         orphans: For each span whether its parent is named but was not read.
     """
@@ -49,6 +50,9 @@ def lineage(spans: Iterable[SpanRow]) -> Lineage:
         if other is None or span.end is not None or other.end is None:
             unique[key] = span
     ordered = sorted(unique.values(), key=lambda span: span.start)
+    untimed = bisect_right(ordered, 0, key=lambda span: span.start)
+    # A start of 0 is one that was not told: it comes first nowhere.
+    ordered = ordered[untimed:] + ordered[:untimed]
     places = {(span.trace_id, span.span_id): place for place, span in enumerate(ordered)}
     parents = [places.get((span.trace_id, span.parent_id), _ROOT) if span.parent_id else _ROOT for span in ordered]
     orphans = [parent == _ROOT and bool(span.parent_id) for span, parent in zip(ordered, parents, strict=True)]

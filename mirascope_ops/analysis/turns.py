@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from mirascope_ops.analysis.rows import SpanRow
 
+Key = tuple[str, str]
+
 # The arguments that hold what the user said, in order.
 _USER_ARGUMENTS = ("message", "user_message", "query", "question", "prompt", "text", "user_input", "input")
 
@@ -27,7 +29,8 @@ def turns(spans: Sequence[SpanRow]) -> list[Turn]:
 
     Returns:
         For each trace: `user`, the last user message of its first model call, else the root's input;
-        `assistant`, the last text that a model answered, else the root's output; and its figures.
+        `assistant`, the last text that a model answered, else the root's output; and its figures. Of calls
+        that ran at once each is told, unless the root's input or output is what one of them said.
 
     Example:
         >>> turns([])
@@ -97,21 +100,47 @@ def said_by_user(text: str | None) -> str | None:
 
 
 def _user(calls: Sequence[SpanRow], root: SpanRow) -> str | None:
-    if calls:
-        sent, _ = message_split(calls[0])
-        said = next((message.content for message in reversed(sent) if message.role == "user"), None)
-        if said:
-            return said
-    return said_by_user(root.input)
+    asked = said_by_user(root.input)
+    told: list[str] = []
+    for call in _beside(calls, calls[0]) if calls else ():
+        sent, _ = message_split(call)
+        told += [said] if (said := next((m.content for m in reversed(sent) if m.role == "user"), None)) else []
+    return _settled(told, asked) or asked
 
 
 def _assistant(calls: Sequence[SpanRow], root: SpanRow) -> str | None:
+    answers: dict[Key, str] = {}
+    last: SpanRow | None = None
     for call in sorted(calls, key=_finish, reverse=True):
+        if last is not None and not _overlap(call, last):
+            continue
         _, answered = message_split(call)
         said = next((message.content for message in reversed(answered) if message.content), None)
         if said:
-            return said
-    return root.output or None
+            last = last or call
+            answers[call.trace_id, call.span_id] = said
+    told = [answers[key] for call in calls if (key := (call.trace_id, call.span_id)) in answers]
+    return _settled(told, root.output) or root.output or None
+
+
+def _settled(told: Sequence[str], root: str | None) -> str | None:
+    """Choose among what was said in calls that ran at once.
+
+    Beside the call that answers there may be one that judges, or draws a title: what the root says counts
+    then. In a fan-out nothing of it does, and all is told.
+    """
+    different = list(dict.fromkeys(told))
+    if len(different) > 1 and root is not None and root.strip() in (text.strip() for text in different):
+        return root
+    return "\n\n".join(different) or None
+
+
+def _beside(calls: Sequence[SpanRow], one: SpanRow) -> list[SpanRow]:
+    return [call for call in calls if call is one or _overlap(call, one)]
+
+
+def _overlap(one: SpanRow, other: SpanRow) -> bool:
+    return one.start < _finish(other) and other.start < _finish(one)
 
 
 def _model(calls: Sequence[SpanRow]) -> str | None:

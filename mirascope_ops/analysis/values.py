@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
+from mirascope_ops.store import codec
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -64,7 +66,7 @@ def text(value: object) -> str | None:
     try:
         return orjson.dumps(value, default=str).decode()
     except (TypeError, ValueError, RecursionError):
-        return str(value)
+        return codec.encode(value)
 
 
 def unquoted(value: object) -> str | None:

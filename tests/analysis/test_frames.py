@@ -138,7 +138,7 @@ def test_what_a_dtype_cannot_hold_is_missing_and_nothing_raises():
     found = spans_frame(normalise([far, record("b")]))
 
     assert found["end"][0] is pd.NaT
-    assert found["name"][0] == "?"
+    assert found["name"][0] == "�"
     assert list(spans_frame(normalise([far]), attributes="columns")["attributes.big"]) == [pd.NA]
 
 
