@@ -55,13 +55,14 @@ def prepare_call(site: CallSite, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 def close_call(span: Span, site: CallSite, result: Any) -> None:
     """Capture a call's result and end its span; never raises an Exception."""
     ended: int | None = clock.now()
+    output: Any = None
     try:
         if result is not None:
             kind = responses.kind_of(result)
             if kind is None or not site.captures(result=True):
-                span.give_output(site.capture_result(result))
+                output = site.capture_result(result)
             elif kind == "whole":
-                span.give_output(responses.record_response(span, result))
+                output = responses.record_response(span, result)
             elif streams.follow(span, result):
                 span.leave()
                 ended = None
@@ -69,7 +70,7 @@ def close_call(span: Span, site: CallSite, result: Any) -> None:
         guard.report("capturing a result", error)
     finally:
         if ended is not None:
-            span.finish_at(ended)
+            span.finish_at(ended, output)
 
 
 def fail_call(span: Span, error: BaseException) -> None:

@@ -28,6 +28,12 @@ _DEPTH: Final = 64
 _OPTIONS: Final = orjson.OPT_NON_STR_KEYS
 _PRIMITIVES: Final = frozenset((str, bool, int, float))
 _MARKER: Final = 64  # bytes that the marker of a cut value may take
+_FLAT: Final = frozenset((str, bool, int, float, type(None)))
+_MAX_FIELDS: Final = 64
+_MAX_KEYS: Final = 10_000  # a program that makes up keys without end must not grow us
+_ORDINARY_KEYS: Final[set[str]] = set()
+"""Keys seen in results that are not secret."""
+_dumps: Final = orjson.dumps
 _MASKED: Final = f'"{masking.MASK}"'
 
 
@@ -39,9 +45,10 @@ class Policy:
         limit: Bytes of JSON a value; longer ones are cut.
         redact: The user's own rule (`masking.mask`), or None.
         mask_secrets: Whether values under secret keys are masked.
+        longest_as_is: Bytes of JSON that may be kept as they are: the limit, or -1 where a rule must see everything.
     """
 
-    __slots__ = ("enabled", "limit", "mask_secrets", "redact")
+    __slots__ = ("_limit", "_redact", "enabled", "longest_as_is", "mask_secrets")
 
     def __init__(
         self,
@@ -52,9 +59,29 @@ class Policy:
         mask_secrets: bool = True,
     ) -> None:
         self.enabled = enabled
-        self.limit = limit
+        self._limit = limit
         self.redact = redact
         self.mask_secrets = mask_secrets
+
+    @property
+    def limit(self) -> int:
+        """Bytes of JSON a value; longer ones are cut."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        self._limit = limit
+        self.longest_as_is = limit if self._redact is None else -1
+
+    @property
+    def redact(self) -> Callable[[str, Any], Any] | None:
+        """The user's own rule, or None."""
+        return self._redact
+
+    @redact.setter
+    def redact(self, redact: Callable[[str, Any], Any] | None) -> None:
+        self._redact = redact
+        self.longest_as_is = self._limit if redact is None else -1
 
 
 policy = Policy()
@@ -80,9 +107,9 @@ def dump(value: Any, key: str = "") -> str:
     if kind is str:
         return _quoted(text(value, key))
     try:
-        data = orjson.dumps(value, default=summarise, option=_OPTIONS)
+        data = _dumps(value, summarise)
     except Exception:  # noqa: BLE001 - whatever a value's own code raises, the walk below describes it
-        data = orjson.dumps(_walk(value, 0, set()))
+        data = _dumps_odd(value)
     found = data.decode()
     if policy.redact is not None or (policy.mask_secrets and masking.may_hold_secret(found)):
         found = _masked(found, key)
@@ -115,10 +142,10 @@ def dump_arguments(values: tuple[Any, ...]) -> str | None:
         the limit, something that orjson refuses.
     """
     try:
-        data = orjson.dumps(values, default=summarise, option=_OPTIONS)
+        data = _dumps(values, summarise)
     except Exception:  # noqa: BLE001 - dump_fields describes whatever failed
         return None
-    if len(data) > policy.limit or policy.redact is not None:
+    if len(data) > policy.longest_as_is:
         return None
     found = data.decode()
     if '":' in found and policy.mask_secrets and masking.may_hold_secret(found):
@@ -135,11 +162,23 @@ def dump_result(value: Any) -> Any:
         value: What the traced function returned.
     """
     kind = type(value)  # pyright: ignore[reportUnknownVariableType] - whatever the user's value is
+    if kind is dict and _ORDINARY_KEYS.issuperset(value) and _FLAT.issuperset(map(type, value.values())):
+        # The most frequent kind of result, without a search for secrets: no key of it is one.
+        try:
+            data = _dumps(value)
+        except Exception:  # noqa: BLE001 - a lone surrogate, an int of more than 64 bits
+            return dump(value)
+        return data.decode() if len(data) <= policy.longest_as_is else dump(value)
     if kind is str:
         return text(value)
     if kind in _PRIMITIVES:
         return _primitive(value, "")
-    return None if value is None else dump(value)
+    if value is None:
+        return None
+    found = dump(value)
+    if kind is dict and len(value) <= _MAX_FIELDS and len(_ORDINARY_KEYS) < _MAX_KEYS:
+        _ORDINARY_KEYS.update(key for key in value if type(key) is str and not masking.is_secret(key))
+    return found
 
 
 def text(value: str, key: str = "") -> str:
@@ -226,6 +265,14 @@ def cut(value: str, limit: int | None = None) -> str:
         return value
     kept = data[:most].decode("utf-8", "ignore")
     return f"{kept}… [{len(value) - len(kept):,} more characters]"
+
+
+def _dumps_odd(value: Any) -> bytes:
+    """Write what orjson refuses as it is: keys that are no strings by its own option, which costs, else by a walk."""
+    try:
+        return orjson.dumps(value, default=summarise, option=_OPTIONS)
+    except Exception:  # noqa: BLE001 - whatever a value's own code raises, the walk below describes it
+        return orjson.dumps(_walk(value, 0, set()))
 
 
 def _quoted(value: str) -> str:

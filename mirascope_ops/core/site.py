@@ -29,15 +29,13 @@ class CallSite:
         wants_span: Whether a parameter named `trace_ctx` takes the span.
         captures_arguments: True or False as the decorator says, None to follow the policy.
         captures_result: The same for results.
+        latest: None, or where attributes can change from one call to the next: returns the site that holds now. Spans
+            keep their site and read its attributes late, so a site in use is never changed.
     """
-
-    # A site whose attributes can change from one call to the next returns here the one that holds now. Spans keep
-    # their site and read its attributes late, so a site in use is never changed.
-    latest: Callable[[], CallSite] | None = None
 
     __slots__ = (
         "_annotations", "_by_keyword", "_defaults", "_mutable", "_plain", "_positional", "_rest", "_rest_by_name",
-        "attributes", "captures_arguments", "captures_result", "name", "skipped", "wants_span",
+        "attributes", "captures_arguments", "captures_result", "latest", "name", "skipped", "wants_span",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +53,7 @@ class CallSite:
         self.name = name or qualname
         self.captures_arguments = captures_arguments
         self.captures_result = captures_result
+        self.latest: Callable[[], CallSite] | None = None
         self.attributes: dict[str, Any] = {
             keys.TYPE: "trace",
             keys.FN_QUALNAME: qualname,

@@ -46,6 +46,7 @@ _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED | getattr(TraceFlags, "RANDOM_TR
 _NOT_SAMPLED: Final = TraceFlags(TraceFlags.DEFAULT)
 _NO_STATE: Final = TraceState()
 _UNSET, _OK, _ERROR = StatusCode.UNSET.value, StatusCode.OK.value, StatusCode.ERROR.value
+_INTERNAL: Final = SpanKind.INTERNAL
 _CODES: Final = {code.value: code for code in StatusCode}
 _NO_ATTRIBUTES: Final[Mapping[str, Any]] = MappingProxyType({})
 _T = TypeVar("_T")
@@ -82,22 +83,12 @@ class Span(otel_trace.Span, ReadableSpan):
         (16, 32)
     """
 
-    # What nearly every span has is in slots; what few spans have is a default here, so that making a span writes
-    # only what differs. (The base classes have no slots, so an instance can still take the others.)
+    # All in slots, also what few spans use: a default of the class costs more to read than a slot to write.
     __slots__ = (
-        "_arguments", "_cell", "_context_token", "_end_time", "_id", "_name", "_output", "_parent_id", "_parent_span",
-        "_pipe", "_site", "_stamp", "_start_time", "_trace",
+        "_arguments", "_cell", "_context_cache", "_context_token", "_end_time", "_event_list", "_extra", "_flags",
+        "_id", "_kind", "_link_list", "_message", "_name", "_output", "_parent_id", "_parent_span", "_pipe",
+        "_readable", "_site", "_stamp", "_start_time", "_state", "_status_code", "_trace",
     )  # fmt: skip
-    _context_cache: SpanContext | None = None
-    _event_list: list[tuple[str, int, dict[str, Any]]] | None = None
-    _extra: dict[str, Any] | None = None
-    _flags: TraceFlags = _SAMPLED
-    _kind: SpanKind = SpanKind.INTERNAL
-    _link_list: list[Link] | None = None
-    _message: str | None = None
-    _readable = True
-    _state: TraceState = _NO_STATE
-    _status_code = _UNSET
 
     def __init__(self, name: str, **attributes: Any) -> None:
         self._name = str(name)
@@ -110,6 +101,16 @@ class Span(otel_trace.Span, ReadableSpan):
         self._stamp: Stamp | None = None
         self._cell: Cell | None = None
         self._context_token: Token[Context] | None = None
+        self._context_cache: SpanContext | None = None
+        self._event_list: list[tuple[str, int, dict[str, Any]]] | None = None
+        self._link_list: list[Link] | None = None
+        self._extra: dict[str, Any] | None = None
+        self._message: str | None = None
+        self._status_code: int = _UNSET
+        self._kind: SpanKind = _INTERNAL
+        self._flags: TraceFlags = _SAMPLED
+        self._state: TraceState = _NO_STATE
+        self._readable: bool = True
         self._pipe: Pipeline = pipeline.NONE
         for key, value in attributes.items():
             self._keep(key, value)
@@ -429,9 +430,22 @@ class Span(otel_trace.Span, ReadableSpan):
         """Keep the captured result of a traced call."""
         self._output = output
 
-    def finish_at(self, end_time: int | None) -> None:
-        """End the span at this time (ns; now where None), and make current again what was before it."""
-        self.leave()
+    def finish_at(self, end_time: int | None, output: Any = None) -> None:
+        """End the span at this time (ns; now where None), and make current again what was before it.
+
+        Args:
+            end_time: Nanoseconds since the epoch; now where None.
+            output: The captured result of a traced call; None changes nothing.
+        """
+        if output is not None:
+            self._output = output
+        token = self._context_token
+        if token is not None:
+            self._context_token = None
+            try:
+                _reset(token)
+            except (ValueError, RuntimeError):
+                context.detach(token, context.SPAN_KEY, self)
         self.end(end_time)
 
     def leave(self) -> None:
@@ -477,32 +491,38 @@ class Span(otel_trace.Span, ReadableSpan):
             site: The traced function.
             arguments: Its captured arguments.
         """
-        span = _new(cls)  # without __init__: a traced call has no attributes to give, and pays for every step
+        span = _new(cls)  # without __init__: a traced call pays for every step, and `start` sets what is missing here
         span._name = site.name
         span._site = site
         span._arguments = arguments
-        span._output = span._end_time = span._parent_span = span._stamp = span._context_token = None
-        span._id = span._start_time = 0
+        span._output = span._end_time = span._context_cache = None
+        span._event_list = span._link_list = span._extra = span._message = None
+        span._status_code = _UNSET
+        span._kind = _INTERNAL
+        span._flags = _SAMPLED
+        span._state = _NO_STATE
+        span._readable = True
         span.start()
         return span
 
     def start(self) -> None:
         """Start below the current span, in the current session, and become current."""
         pipe = self._pipe = pipeline.current()
+        self._parent_span = None
         if pipe.disabled:
+            self._id = self._trace = self._parent_id = self._start_time = 0
+            self._stamp = self._cell = self._context_token = None
             return
         around = _get()
         parent: Any = around.get(_SPAN_KEY)
-        if parent is None:
-            self._trace = self._parent_id = 0
-        else:
-            self._join(parent)
         ids = pipe.ids
-        if not self._trace:
+        if parent is None or not self._join(parent):
+            self._parent_id = 0
             self._trace = clock.bits(128) if ids is None else ids.generate_trace_id()
-        self._id = clock.bits(64) if ids is None else ids.generate_span_id()
+        number = self._id = clock.bits(64) if ids is None else ids.generate_span_id()
         session: Any = CURRENT.get() or around.get(KEY)
         if session is None:
+            self._stamp = None
             self._cell = current_cell()
         else:
             stamp = self._stamp = session.stamp
@@ -510,7 +530,7 @@ class Span(otel_trace.Span, ReadableSpan):
         if pipe.sampler is not None:
             self._sample(pipe.sampler, around)
         if len(_OPEN) < _MAX_OPEN:
-            _OPEN[self._id] = self
+            _OPEN[number] = self
         inside = Context(around)
         _put(inside, _SPAN_KEY, self)
         self._context_token = _attach(inside)
@@ -521,8 +541,8 @@ class Span(otel_trace.Span, ReadableSpan):
             except Exception as error:  # noqa: BLE001 - a processor's bug is not the user's exception
                 guard.report("telling span processors of a start", error)
 
-    def _join(self, parent: Any) -> None:
-        """Take the place below a span; become a root where that has no valid context."""
+    def _join(self, parent: Any) -> bool:
+        """Take the place below a span; tells whether it has a valid context, else this is a root."""
         if type(parent) is Span and parent._id:
             self._parent_span = parent
             self._trace = parent._trace
@@ -532,17 +552,17 @@ class Span(otel_trace.Span, ReadableSpan):
                 self._readable = parent._flags.sampled
             if parent._state is not _NO_STATE:
                 self._state = parent._state
-            return
+            return True
         found: SpanContext = parent.get_span_context()
         if not found.is_valid:
-            self._trace = self._parent_id = 0
-            return
+            return False
         self._parent_span = found
         self._parent_id = found.span_id
         self._trace = found.trace_id
         self._flags = found.trace_flags
         self._readable = found.trace_flags.sampled  # the default sampler does as the parent did
         self._state = found.trace_state
+        return True
 
     def _sample(self, sampler: Any, around: Context) -> None:
         """Ask the user's sampler. A dropped span is recorded locally all the same and says so on the wire."""

@@ -321,7 +321,10 @@ def _function(fn: Any, site: CallSite, *, plain: bool) -> Any:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         span = open_call(site, args, kwargs)
         try:
-            result = fn(*args, **kwargs) if at is None else fn(*args[:at], span, *args[at:], **kwargs)
+            if at is not None:
+                result = fn(*args[:at], span, *args[at:], **kwargs)
+            else:  # an empty `**kwargs` would be copied
+                result = fn(*args, **kwargs) if kwargs else fn(*args)
         except BaseException as error:
             fail_call(span, error)
             raise

@@ -215,7 +215,7 @@ class VersionedSite(CallSite):
     of the version that runs now.
     """
 
-    __slots__ = ("_earlier_read", "_fn", "_info", "_versioning", "latest")
+    __slots__ = ("_earlier_read", "_fn", "_info", "_versioning")
 
     def __init__(self, fn: Any, versioning: _Versioning, **options: Any) -> None:
         super().__init__(fn, **options)
@@ -223,7 +223,7 @@ class VersionedSite(CallSite):
         self._versioning = versioning
         self._info: VersionInfo | None = None
         self._earlier_read = False
-        self.latest: Callable[[], CallSite] | None = self._renewed
+        self.latest = self._renewed
 
     @property
     def info(self) -> VersionInfo | None:
