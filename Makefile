@@ -29,7 +29,7 @@ $(READY): pyproject.toml constraints.txt tools/check_python.py
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@echo "Installing into $(VENV): some minutes, once."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
-		-c constraints.txt -e ".[notebook,llm,dev]"
+		-c constraints.txt -e ".[notebook,llm,dev,neighbours]"
 	@touch $@
 
 demo: $(READY)

@@ -23,8 +23,9 @@ FOLDER = ROOT / "build" / "pythons"
 PINS = ROOT / "constraints.txt"
 PROJECT = ROOT / "pyproject.toml"
 TESTS = ("-m", "pytest", "-q", "-m", "not slow")
-# The pins that the oldest OpenTelemetry goes without: its own, and FastAPI's, whose newest releases need a newer one.
-NOT_OLDEST = ("opentelemetry-", "fastapi==")
+# The pins that the oldest OpenTelemetry goes without: its own, FastAPI's, whose newest releases need a newer one, and
+# that of protobuf, of which it needs an older one.
+NOT_OLDEST = ("opentelemetry-", "fastapi==", "protobuf==")
 # Says the whole version where a venv can be made, and fails where not: Debian splits ensurepip off.
 PROBE = "import ensurepip, sys, venv; print('.'.join(map(str, sys.version_info[:3])))"
 
