@@ -39,6 +39,7 @@ from mirascope_ops.core.tracing import AsyncTracedFunction, TraceDecorator, Trac
 from mirascope_ops.core.versioning import VersionInfo, version
 from mirascope_ops.exceptions import (
     ConfigurationError,
+    FormatError,
     NotFoundError,
     OpsError,
     SessionError,
@@ -65,6 +66,7 @@ __all__ = [
     "AsyncTracedFunction",
     "ConfigurationError",
     "ContextPropagator",
+    "FormatError",
     "NotFoundError",
     "OpsError",
     "PropagatorFormat",

@@ -27,5 +27,9 @@ class NotFoundError(OpsError, LookupError):
     """No session, trace or span of that id is in the store."""
 
 
+class FormatError(OpsError, ValueError):
+    """A file or a table that cannot be read as what it was given for."""
+
+
 class StoreError(OpsError):
     """The store could not be opened, read or written."""

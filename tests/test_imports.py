@@ -90,6 +90,7 @@ def test_public_names():
             "AsyncTracedFunction",
             "ConfigurationError",
             "ContextPropagator",
+            "FormatError",
             "NotFoundError",
             "OpsError",
             "PropagatorFormat",

@@ -103,6 +103,7 @@ def test_every_error_is_an_opserror_public_and_pickles(error):
     [
         (ops.SessionError, ValueError),
         (ops.ConfigurationError, ValueError),
+        (ops.FormatError, ValueError),
         (ops.TraceTargetError, TypeError),
         (ops.NotFoundError, LookupError),
     ],
