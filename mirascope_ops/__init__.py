@@ -209,7 +209,7 @@ class _LazyBackend:
         from mirascope_ops.views import html, text
         from mirascope_ops.views.bundle import bundle, chosen
 
-        data = {"type": "span", **shown._asdict()}
+        data = {"type": "span", **shown.shown()}
         return chosen(bundle(text.span_text(shown), html.span_html(shown), data), include, exclude)
 
 

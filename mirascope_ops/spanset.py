@@ -202,7 +202,7 @@ class SpanSet(Sequence[SpanRow]):
         return html.spans_html(self._spans)
 
     def _data(self) -> dict[str, Any]:
-        rows = [{**span._asdict(), "annotations": len(span.annotations)} for span in self._spans[:MIME_DATA_ROWS]]
+        rows = [{**span.shown(), "annotations": len(span.annotations)} for span in self._spans[:MIME_DATA_ROWS]]
         return {"type": _kebab(type(self)), "count": len(self._spans), "spans": rows}
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:

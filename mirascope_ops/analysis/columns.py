@@ -33,6 +33,9 @@ def array_of(values: Sequence[Any], column: schema.Column) -> Any:
             return _numbers(values, "int64")
         case schema.NUMBER:
             return _numbers(values, "float64")
+        case schema.FLAG:
+            pd = require("pandas", extra="notebook")
+            return pd.array(list(values), dtype="boolean")
         case schema.TIME | schema.DURATION:
             return _times(values, column.dtype)
         case _:

@@ -168,12 +168,21 @@ def _frame(schema: Sequence[Column], rows: Sequence[dict[str, Any]]) -> DataFram
 def _values(spans: Sequence[SpanRow], name: str) -> list[Any]:
     values: list[Any] = list(map(itemgetter(SpanRow._fields.index(name)), spans))
     reader = _JSON.get(name)
+    if name == "status_code":
+        # Rows that were made by hand say their status once.
+        return [span.status if code is None else code for span, code in zip(spans, values, strict=True)]
     return values if reader is None else reader(values)
 
 
 def _json(values: Iterable[Any]) -> list[str | None]:
     # As the store writes it: what JSON lacks, such as NaN and lone surrogates, included.
     return [codec.encode(value) for value in values]
+
+
+def _shared(values: Iterable[Any]) -> list[str | None]:
+    # Many spans have one and the same resource: it is written once.
+    texts: dict[int, str] = {}
+    return [texts.get(id(value)) or texts.setdefault(id(value), codec.encode(value)) for value in values]
 
 
 def _tags(values: Iterable[tuple[str, ...]]) -> list[str | None]:
@@ -194,6 +203,7 @@ def _records(names: tuple[str, ...]) -> Callable[[Iterable[Any]], list[str | Non
 _JSON: dict[str, Callable[[Iterable[Any]], list[str | None]]] = {
     "tags": _tags,
     "attributes": _json,
+    "resource": _shared,
     "events": _records(("name", "time", "attributes")),
     "links": _records(("trace_id", "span_id", "attributes")),
     "annotations": _records(("time", "label", "reasoning", "tags", "metadata")),

@@ -112,6 +112,11 @@ def _recorded(record: SpanRecord) -> Row:
         record.links,
         record.run_id,
         (),  # annotations
+        record.span_kind,
+        record.status,
+        record.status_message,
+        record.sampled,
+        record.resource,
     ]
 
 

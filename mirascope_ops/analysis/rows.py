@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Kind = Literal["llm", "embedding", "retriever", "tool", "agent", "chain", "other"]
 Status = Literal["unset", "ok", "error", "open", "interrupted"]
 
+# Fields that exports need and views do not show: how the span was emitted, beside what reading made of it.
+EMITTED = ("span_kind", "status_code", "status_message", "sampled", "resource")
+
 
 class SpanRow(NamedTuple):
     """One span, normalised; the fields are the columns of `SpanSet.to_pandas()`, in their order.
@@ -59,6 +62,11 @@ class SpanRow(NamedTuple):
         links: The span's links.
         run_id: The entry into the session in which the span started.
         annotations: What was said about the span later, oldest first.
+        span_kind: OpenTelemetry's kind: internal, server, client, producer or consumer.
+        status_code: The status as it was emitted, whatever the events say; None stands for `status`.
+        status_message: The emitted status' description, or "".
+        sampled: Whether the user's sampler would have exported the span.
+        resource: The resource's attributes.
     """
 
     trace_id: str
@@ -96,10 +104,19 @@ class SpanRow(NamedTuple):
     links: Sequence[LinkRecord] = ()
     run_id: str | None = None
     annotations: Sequence[AnnotationRecord] = ()
+    span_kind: str = "internal"
+    status_code: str | None = None
+    status_message: str = ""
+    sampled: bool = True
+    resource: Mapping[str, Any] = {}
 
     def __repr__(self) -> str:
         told = ("name", "kind", "status", "duration", "session_id", "trace_id", "span_id")
         return f"SpanRow({', '.join(f'{name}={getattr(self, name)!r}' for name in told)}, ...)"
+
+    def shown(self) -> dict[str, Any]:
+        """Give the fields that views show, by name; those of `EMITTED` are left out."""
+        return {name: value for name, value in self._asdict().items() if name not in EMITTED}
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         return backend.get().view(self, include, exclude)

@@ -16,9 +16,11 @@ TEXT = "string[pyarrow]"
 COUNT = "Int64"
 NUMBER = "Float64"
 CATEGORY = "category"
+FLAG = "boolean"
 
 KINDS = ("llm", "embedding", "retriever", "tool", "agent", "chain", "other")
 STATUSES = ("unset", "ok", "error", "open", "interrupted")
+SPAN_KINDS = ("internal", "server", "client", "producer", "consumer")
 
 
 class Column(NamedTuple):
@@ -73,6 +75,11 @@ SPANS_SCHEMA: tuple[Column, ...] = (
     Column("links", TEXT, "JSON list of {trace_id, span_id, attributes}"),
     Column("run_id", TEXT, "the entry into the session"),
     Column("annotations", TEXT, "JSON list of {time (ns), label, reasoning, tags, metadata}"),
+    Column("span_kind", CATEGORY, "OpenTelemetry's kind", SPAN_KINDS),
+    Column("status_code", CATEGORY, "the status as it was emitted, whatever the events say", STATUSES),
+    Column("status_message", TEXT, "the emitted status' description"),
+    Column("sampled", FLAG, "whether the user's sampler would have exported the span"),
+    Column("resource", TEXT, "JSON of the resource's attributes"),
 )
 
 TRACES_SCHEMA: tuple[Column, ...] = (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs] - pandas ships none
 
 # What no summary can be grouped by: values that are lists or mappings.
-_UNGROUPABLE = frozenset({"tags", "attributes", "events", "links", "annotations"})
+_UNGROUPABLE = frozenset({"tags", "attributes", "events", "links", "annotations", "resource"})
 
 
 class Calls(NamedTuple):

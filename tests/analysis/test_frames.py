@@ -97,6 +97,21 @@ def test_empty_tables_have_the_same_columns_and_dtypes(empty, full, schema):
     assert len(empty) == 0
 
 
+def test_how_a_span_was_emitted_stays_beside_what_reading_made_of_it():
+    emitted = record("a", status="ok", span_kind="client", sampled=False, status_message="fine", events=[exception()])
+    emitted = emitted._replace(resource={"service.name": "web"})
+
+    row = normalise([emitted])[0]
+    found = spans_frame([row]).iloc[0]
+
+    assert (row.status, row.status_code) == ("error", "ok")
+    assert (row.span_kind, row.sampled, row.status_message) == ("client", False, "fine")
+    assert row.resource == {"service.name": "web"}
+    assert (found["status_code"], found["span_kind"], found["sampled"]) == ("ok", "client", False)
+    assert json.loads(found["resource"]) == {"service.name": "web"}
+    assert "resource" not in row.shown()
+
+
 def test_columns_are_given_in_the_order_asked_for():
     assert list(spans_frame(rows(), columns=["duration", "name"]).columns) == ["duration", "name"]
 
