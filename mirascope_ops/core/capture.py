@@ -4,8 +4,9 @@ The rule is one call of orjson and no Python code for ordinary data; everything 
 
 * types that orjson does not know become a faithful value where that is cheap (pydantic, sets, exceptions)
   and a summary where it is not (arrays, frames, images, bytes: type, shape, dtype, head);
-* what orjson refuses (cycles, huge ints, lone surrogates, odd keys) is walked in Python, with a depth limit;
+* what orjson refuses (cycles, huge ints, lone surrogates, odd keys) is walked in Python, to a depth (`excerpt`);
 * values over the size limit are cut, with a marker that says how much;
+* what is so big that writing it out would cost time and memory (`bounds`) is walked as far as there is room;
 * values under secret keys are masked (`masking`).
 
 Whatever happens, `dump` returns text: a value that cannot be captured is described instead.
@@ -17,14 +18,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
-from mirascope_ops.core import masking
+from mirascope_ops.core import bounds, masking
+from mirascope_ops.core.excerpt import digits, excerpt
 from mirascope_ops.core.summaries import describe, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 DEFAULT_LIMIT: Final = 64 * 1024  # bytes a value; a prompt of 16k tokens fits
-_DEPTH: Final = 64
+_WHOLE: Final = 1 << 30  # bytes: room for all of a value that is not big
 _OPTIONS: Final = orjson.OPT_NON_STR_KEYS
 _PRIMITIVES: Final = frozenset((str, bool, int, float))
 _MARKER: Final = 64  # bytes that the marker of a cut value may take
@@ -128,7 +130,11 @@ def dump_fields(names: tuple[str, ...], values: tuple[Any, ...], more: dict[str,
     fields = dict(zip(names, values, strict=False))
     if more:
         fields.update(more)
-    return "{" + ",".join(f"{orjson.dumps(name).decode()}:{dump(item, name)}" for name, item in fields.items()) + "}"
+    return (
+        "{"
+        + ",".join(f"{orjson.dumps(name).decode()}:{_dump_within(item, name)}" for name, item in fields.items())
+        + "}"
+    )
 
 
 def dump_arguments(values: tuple[Any, ...]) -> str | None:
@@ -186,9 +192,10 @@ def text(value: str, key: str = "") -> str:
     if policy.redact is not None:
         told = _redacted(key, value)
         value = told if type(told) is str else describe(told)
-    if not value.isascii():
-        value = value.encode("utf-8", "backslashreplace").decode()
-    return cut(value)
+    if value.isascii():
+        return cut(value)
+    part = value[: policy.limit + 1]  # to look at all of a gigabyte takes seconds
+    return cut(part.encode("utf-8", "backslashreplace").decode(), beyond=len(value) - len(part))
 
 
 def attribute(value: Any, key: str = "") -> Any:
@@ -204,18 +211,34 @@ def attribute(value: Any, key: str = "") -> Any:
         return masking.MASK
     kind = cast("type[Any]", type(value))  # not isinstance: a proxy's `__class__` is code of the user's
     if issubclass(kind, str):
-        return text(str.__str__(value), key)
+        return text(value if kind is str else str.__getitem__(value, slice(None)), key)
     if issubclass(kind, bool | int | float):
         return _primitive(value, key)
     if issubclass(kind, list | tuple | set | frozenset):
-        try:
-            items: list[Any] = list(value)
-        except Exception:  # noqa: BLE001 - a subclass whose iteration fails
-            return describe(value)
+        if bounds.is_big(value):
+            return _dump_big(value, key)
+        items = bounds.items_of(value, bounds.length_of(value)) or []
         kinds: set[Any] = {type(item) for item in items}
         if not kinds or (len(kinds) == 1 and kinds <= _PRIMITIVES):
             return tuple(attribute(item, key) for item in items)
-    return dump(value, key)
+    return _dump_within(value, key)
+
+
+def _dump_within(value: Any, key: str) -> str:
+    """Dump a value, big ones in part."""
+    return _dump_big(value, key) if bounds.is_big(value) else dump(value, key)
+
+
+def _dump_big(value: Any, key: str) -> str:
+    """Dump a part of a value that is too big to be written out; see `dump`."""
+    if key and policy.mask_secrets and masking.is_secret(key):
+        return _MASKED
+    if issubclass(cast("type[Any]", type(value)), str):
+        return _quoted(text(value, key))
+    found = _dumps_big(value).decode()
+    if policy.redact is not None or (policy.mask_secrets and masking.may_hold_secret(found)):
+        found = _masked(found, key)
+    return found if len(found.encode()) <= policy.limit else _quoted(cut(found))
 
 
 def _primitive(value: Any, key: str) -> Any:
@@ -223,7 +246,7 @@ def _primitive(value: Any, key: str) -> Any:
     if issubclass(cast("type[Any]", type(value)), int) and not isinstance(value, bool):
         value = int.__int__(value)
         if not -(2**63) <= value < 2**63:
-            return text(_digits(value), key)
+            return text(digits(value), key)
     if policy.redact is None:
         return value
     told = _redacted(key, value)
@@ -238,41 +261,41 @@ def _redacted(key: str, value: Any) -> Any:
         return masking.MASK
 
 
-def _digits(value: int) -> str:
-    """Return an int of any size as text; in hex where Python refuses to write that many decimal digits."""
-    try:
-        return str(value)
-    except ValueError:
-        return hex(value)
-
-
-def cut(value: str, limit: int | None = None) -> str:
+def cut(value: str, limit: int | None = None, *, beyond: int = 0) -> str:
     """Shorten text to so many bytes of UTF-8, with a marker that says how much is missing.
 
     Args:
         value: Text without lone surrogates.
         limit: Bytes; the policy's where None.
+        beyond: Characters that were cut off before.
 
     Example:
         >>> cut("abcdef", 4)
         'abcd… [2 more characters]'
     """
     most = policy.limit if limit is None else limit
-    if len(value) * 4 <= most or (len(value) <= most and value.isascii()):
+    if not beyond and (len(value) * 4 <= most or (len(value) <= most and value.isascii())):
         return value
     data = value[:most].encode()  # no more than so many characters can be kept
-    if len(data) <= most and len(value) <= most:
+    if not beyond and len(data) <= most and len(value) <= most:
         return value
     kept = data[:most].decode("utf-8", "ignore")
-    return f"{kept}… [{len(value) - len(kept):,} more characters]"
+    return f"{kept}… [{len(value) - len(kept) + beyond:,} more characters]"
 
 
 def _dumps_odd(value: Any) -> bytes:
     """Write what orjson refuses as it is: keys that are no strings by its own option, which costs, else by a walk."""
+    if bounds.is_big(value):
+        return _dumps_big(value)
     try:
         return orjson.dumps(value, default=summarise, option=_OPTIONS)
     except Exception:  # noqa: BLE001 - whatever a value's own code raises, the walk below describes it
-        return orjson.dumps(_walk(value, 0, set()))
+        return orjson.dumps(excerpt(value, _WHOLE))
+
+
+def _dumps_big(value: Any) -> bytes:
+    """Write a part of what is too big to be written out before it is cut."""
+    return orjson.dumps(excerpt(value, policy.limit * 7 // 8))  # some room for what JSON escapes
 
 
 def _quoted(value: str) -> str:
@@ -291,45 +314,3 @@ def _masked(data: str, key: str) -> str:
         return orjson.dumps(masking.mask(value, policy.redact, key), default=str).decode()
     except Exception:  # noqa: BLE001 - a redactor that fails must not let anything through
         return _MASKED
-
-
-def _walk(value: Any, depth: int, seen: set[int]) -> Any:
-    """Make JSON data of what orjson refuses: describe what cannot be kept, stop at cycles and at the depth limit."""
-    kind = cast("type[Any]", type(value))
-    if value is None or issubclass(kind, bool | float | int | str):
-        return _scalar(value, kind)
-    if id(value) in seen:
-        return "[cycle]"
-    if depth > _DEPTH:
-        return describe(value)
-    seen.add(id(value))
-    try:
-        return _walk_container(value, kind, depth + 1, seen)
-    except Exception:  # noqa: BLE001 - the value's own code failed
-        return describe(value)
-    finally:
-        seen.discard(id(value))
-
-
-def _scalar(value: Any, kind: type[Any]) -> Any:
-    if issubclass(kind, str):
-        return cut(str.__str__(value).encode("utf-8", "backslashreplace").decode())
-    if issubclass(kind, int) and kind is not bool:
-        value = int.__int__(value)
-        return value if -(2**63) <= value < 2**64 else cut(_digits(value))
-    return value
-
-
-def _walk_container(value: Any, kind: type[Any], depth: int, seen: set[int]) -> Any:
-    if issubclass(kind, dict):
-        items = cast("dict[Any, Any]", value)
-        return {
-            key if type(key) is str and key.isascii() else str(_walk(key, depth, seen)): _walk(item, depth, seen)
-            for key, item in items.items()
-        }
-    if issubclass(kind, list | tuple | set | frozenset):
-        return [_walk(item, depth, seen) for item in list(value)]
-    simple = summarise(value)
-    if isinstance(simple, orjson.Fragment):
-        return orjson.loads(orjson.dumps(simple))
-    return _walk(simple, depth, seen)

@@ -2,25 +2,42 @@
 
 Foreign types are recognised by looking in `sys.modules`, never by importing: a value of a library's type can
 exist only where that library is imported already. One handler is looked up per type and remembered.
+
+A value may be more than it holds: a query, a lazy mapping, a row whose fields are loaded when they are read. So values
+are read where they are stored, past their own methods; nothing is iterated that is not stored; and what has to be asked
+for (a `repr`, a mapping's items, a model's serialiser) is measured: a type whose answers take long is not asked again
+(`patience`).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import sys
-from collections import deque
+from collections import UserDict, UserList, deque
 from collections.abc import Mapping
+from functools import partial
+from itertools import islice
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
+
+from mirascope_ops.core import bounds, patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _HEAD: Final = 8  # items of an array or rows of a frame that a summary shows
+_COLUMNS: Final = 100  # of a frame
 _SMALL: Final = 64  # an array of at most so many items is kept whole
 _REPR_LIMIT: Final = 2048
+_MESSAGE_LIMIT: Final = 64 * 1024
+_ITEMS: Final = 10_000  # of a mapping that has to be asked for each
 _MAX_TYPES: Final = 4096  # handlers remembered; a program that makes classes without end must not grow us
+# Types that compare quickly and cannot fail; a set of these is written in order.
+_SORTABLE: Final = (str, int, float, bytes)
+
+_KEYS: Final[dict[Any, str]] = {None: "null", True: "true", False: "false"}
 
 _handlers: dict[type, Callable[[Any], Any]] = {}
 
@@ -42,24 +59,55 @@ def summarise(value: Any) -> Any:
             _handlers[kind] = handler
     try:
         return handler(value)
+    except patience.ImpatientError:
+        return outline(value)
     except Exception:  # noqa: BLE001 - the value's own code failed: describe it from outside
         return describe(value)
 
 
 def describe(value: Any) -> str:
-    """Return a value's repr, cut, or its type where even that fails; never raises an Exception.
+    """Return a value's repr, cut, or its type where that fails or takes long; never raises an Exception.
 
     Example:
         >>> describe(range(3))
         'range(0, 3)'
     """
     kind = cast("type[Any]", type(value))
+    if bounds.items_of(value, 0) is not None or issubclass(kind, dict):
+        return outline(value)
     try:
-        text = repr(value)
+        text = patience.ask(kind, repr, value)
+    except patience.ImpatientError:
+        return f"<{type_name(kind)} object, whose repr takes long>"
     except Exception as error:  # noqa: BLE001 - a failing __repr__ is the user's business, not a failed call
         return f"<{type_name(kind)} object, whose repr raised {type(error).__name__}>"
-    text = text.encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= _REPR_LIMIT else f"{text[:_REPR_LIMIT]}… [{len(text) - _REPR_LIMIT:,} more characters]"
+    return _shortened(text, _REPR_LIMIT)
+
+
+def outline(value: Any) -> str:
+    """Return a value's type, and its length where it stores one; no code of its own is run.
+
+    Example:
+        >>> outline([1, 2]), outline(patience)
+        ('<list of 2 items>', '<module object>')
+    """
+    kind = cast("type[Any]", type(value))
+    if bounds.items_of(value, 0) is not None or issubclass(kind, dict):
+        kind = cast("type[Any]", kind)
+        return f"<{type_name(kind)} of {bounds.length_of(value):,} items>"
+    if issubclass(kind, str):
+        return f"<{type_name(kind)} of {str.__len__(value):,} characters>"
+    return f"<{type_name(kind)} object>"
+
+
+def more(count: int, what: str) -> str:
+    """Return the marker that says how much was left out.
+
+    Example:
+        >>> more(1234, "items")
+        '… [1,234 more items]'
+    """
+    return f"… [{count:,} more {what}]"
 
 
 def type_name(kind: type) -> str:
@@ -72,7 +120,13 @@ def type_name(kind: type) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _find_handler(kind: type[Any]) -> Callable[[Any], Any]:
+def _shortened(text: str, limit: int) -> str:
+    found = str.__getitem__(text, slice(0, limit)).encode("utf-8", "backslashreplace").decode()
+    left = str.__len__(text) - limit
+    return found + more(left, "characters") if left > 0 else found
+
+
+def _find_handler(kind: Any) -> Callable[[Any], Any]:
     """Choose how values of a type are captured; the first rule that fits."""
     for base in kind.__mro__:
         root = str(base.__module__).partition(".")[0]
@@ -80,21 +134,45 @@ def _find_handler(kind: type[Any]) -> Callable[[Any], Any]:
         if found is not None:
             return found
     rules: tuple[tuple[bool, Callable[[Any], Any]], ...] = (
-        (hasattr(kind, "_asdict"), lambda value: value._asdict()),
+        (hasattr(kind, "_sa_class_manager"), _loaded),  # a class that SQLAlchemy maps
+        (tuple in kind.__mro__ and hasattr(kind, "_fields"), _named_tuple),
+        (tuple in kind.__mro__, _items),
         (dataclasses.is_dataclass(kind), _dataclass),
         (hasattr(kind, "__attrs_attrs__"), _attrs),
-        (Mapping in kind.__mro__ or issubclass(kind, Mapping), dict),
+        (Mapping in kind.__mro__ or issubclass(kind, Mapping), _mapping),
     )
     return next((handler for fits, handler in rules if fits), describe)
 
 
+def _named_tuple(value: Any) -> dict[str, Any]:
+    names: tuple[str, ...] = value._fields
+    return dict(zip(names, _items(value), strict=False))
+
+
 def _attrs(value: Any) -> dict[str, Any]:
+    stored = bounds.fields_of(value)
     names: list[str] = [field.name for field in value.__attrs_attrs__]
-    return {name: getattr(value, name) for name in names}
+    return {name: stored[name] for name in names if name in stored}
 
 
 def _dataclass(value: Any) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
+    stored = bounds.fields_of(value)
+    return {field.name: stored[field.name] for field in dataclasses.fields(value) if field.name in stored}
+
+
+def _loaded(value: Any) -> dict[str, Any]:
+    """Return the fields of a database row that are loaded; to read another would be a query."""
+    return {name: item for name, item in bounds.fields_of(value).items() if not name.startswith("_")}
+
+
+def _data(value: Any) -> Any:
+    return bounds.fields_of(value)["data"]
+
+
+def _fields_as_text(value: Any) -> str:
+    """Return the repr of an object whose repr writes out all that it holds, if that is little."""
+    held = (value.args, value.keywords) if isinstance(value, partial) else vars(value)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - arguments of any type
+    return outline(value) if bounds.is_big(held, _REPR_LIMIT, _REPR_LIMIT * 8) else describe(value)
 
 
 def _bytes(value: Any) -> dict[str, Any]:
@@ -102,25 +180,83 @@ def _bytes(value: Any) -> dict[str, Any]:
     return {"type": type(value).__name__, "size": len(value), "head": head.hex()}
 
 
+def _view(value: Any) -> dict[str, Any]:
+    head = value[:_HEAD].tobytes()[:_HEAD] if value.ndim == 1 else b""
+    return {"type": "memoryview", "size": value.nbytes, "head": head.hex()}
+
+
+def _items(value: Any) -> list[Any]:
+    return bounds.items_of(value, bounds.length_of(value)) or []
+
+
 def _members(value: Any) -> list[Any]:
-    members = list(value)
+    members = _items(value)
+    if not all(type(member) in _SORTABLE for member in members):
+        return members  # to compare them may be code of theirs, or an error
     try:
         return sorted(members)
     except TypeError:
         return sorted(members, key=repr)
 
 
+def _mapping(value: Any) -> dict[str, Any]:
+    return patience.ask(cast("type[Any]", type(value)), _first_of_mapping, value)
+
+
+def _first_of_mapping(value: Any) -> dict[str, Any]:
+    """Ask a mapping for its items: so many, and for as long as it answers quickly."""
+    found: dict[str, Any] = {}
+    length = len(value)
+    until = patience.clock() + patience.SLOW
+    for key in islice(iter(value), _ITEMS):
+        # Keys as JSON has them, or orjson would refuse the whole, and all would be asked for once more.
+        found[key if type(key) is str else key_of(key)] = value[key]
+        if patience.clock() > until:
+            break
+    if len(found) < length:
+        found["…"] = more(length - len(found), "items")
+    return _without_big(found)
+
+
+def key_of(key: Any) -> str:
+    """Return a mapping's key as JSON has it.
+
+    Example:
+        >>> key_of(None), key_of(1)
+        ('null', '1')
+    """
+    return _KEYS[key] if key is None or type(key) is bool else describe(key)
+
+
+def _without_big(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields, the big ones in outline, if they are big together."""
+    if not bounds.is_big(fields):
+        return fields
+    nodes, characters = bounds.MAX_NODES // 16, bounds.MAX_CHARACTERS // 16
+    return {name: outline(item) if bounds.is_big(item, nodes, characters) else item for name, item in fields.items()}
+
+
 def _exception(value: Any) -> dict[str, Any]:
     kind = cast("type[Any]", type(value))
-    return {"type": type_name(kind), "message": str(value)}
+    return {"type": type_name(kind), "message": _shortened(patience.ask(kind, str, value), _MESSAGE_LIMIT)}
 
 
 def _class(value: Any) -> str:
     return f"<class {type_name(value)}>"
 
 
-def _pydantic(value: Any) -> orjson.Fragment:
-    return orjson.Fragment(value.model_dump_json())
+def _pydantic(value: Any) -> Any:
+    """Write a model as it writes itself, but without fields that are computed for it, and big ones in outline."""
+    kind = cast("type[Any]", type(value))
+    if not hasattr(kind, "__pydantic_serializer__"):  # a model of pydantic 1
+        return outline(value) if bounds.is_big(vars(value)) else orjson.Fragment(patience.ask(kind, kind.json, value))
+    left_out: set[str] = set(kind.__pydantic_decorators__.computed_fields)
+    if not bounds.is_big(value):
+        return orjson.Fragment(patience.ask(kind, partial(kind.model_dump_json, exclude=left_out or None), value))
+    stored: dict[str, Any] = {**vars(value), **(value.__pydantic_extra__ or {})}
+    big = {name: item for name, item in _without_big(stored).items() if item is not stored[name]}
+    written = patience.ask(kind, partial(kind.model_dump_json, exclude={*left_out, *big}), value)
+    return {**orjson.loads(written), **big}
 
 
 def _array(value: Any) -> Any:
@@ -135,28 +271,42 @@ def _array(value: Any) -> Any:
     }
 
 
+def _tensor(value: Any) -> dict[str, Any]:
+    """Tell an array that may be on a device, or not computed yet: to read a number of it would wait for that."""
+    kind = cast("type[Any]", type(value))
+    return {"type": type_name(kind), "shape": [int(size) for size in value.shape], "dtype": str(value.dtype)}
+
+
 def _is_pandas(value: Any) -> bool:
     kinds: tuple[type[Any], ...] = type(value).__mro__
     return any(kind.__module__.startswith("pandas.") for kind in kinds)
 
 
+def _cell(value: Any) -> Any:
+    return _shortened(value, _REPR_LIMIT) if type(value) is str else value
+
+
 def _frame(value: Any) -> dict[str, Any]:
-    head = value.head(_HEAD)
     is_pandas = _is_pandas(value)
+    columns = len(value.columns)
+    head = value.head(_HEAD)
+    if columns > _COLUMNS:
+        head = head.iloc[:, :_COLUMNS] if is_pandas else head[:, :_COLUMNS]
     rows = head.itertuples(index=False, name=None) if is_pandas else head.iter_rows()
     return {
         "type": "pandas.DataFrame" if is_pandas else "polars.DataFrame",
         "shape": list(value.shape),
         # Lists, because two columns may have one name.
-        "columns": [[str(name), str(kind)] for name, kind in zip(value.columns, value.dtypes, strict=True)],
-        "head": [list(row) for row in rows],
+        "columns": [[str(name), str(kind)] for name, kind in zip(head.columns, head.dtypes, strict=True)],
+        "head": [list(map(_cell, row)) for row in rows],
     }
 
 
 def _series(value: Any) -> dict[str, Any]:
     kind = "pandas.Series" if _is_pandas(value) else "polars.Series"
     items = value.head(_HEAD)
-    return {"type": kind, "name": value.name, "length": len(value), "dtype": str(value.dtype), "head": list(items)}
+    head = list(map(_cell, items))
+    return {"type": kind, "name": value.name, "length": len(value), "dtype": str(value.dtype), "head": head}
 
 
 def _image(value: Any) -> dict[str, Any]:
@@ -166,10 +316,14 @@ def _image(value: Any) -> dict[str, Any]:
 _STANDARD: Final[dict[type, Callable[[Any], Any]]] = {
     bytes: _bytes,
     bytearray: _bytes,
-    memoryview: _bytes,
+    memoryview: _view,
     set: _members,
     frozenset: _members,
-    deque: list,
+    deque: _items,
+    UserDict: _data,
+    UserList: _data,
+    SimpleNamespace: _fields_as_text,
+    partial: _fields_as_text,
     BaseException: _exception,
     type: _class,
     complex: str,
@@ -184,4 +338,21 @@ _FOREIGN: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
     ("polars", "DataFrame"): _frame,
     ("polars", "Series"): _series,
     ("PIL", "Image"): _image,
+    ("torch", "Tensor"): _tensor,
+    ("jax", "Array"): _tensor,
+    ("jaxlib", "ArrayImpl"): _tensor,
+    ("tensorflow", "Tensor"): _tensor,
+    ("cupy", "ndarray"): _tensor,
+    # What these have is in a database or a file: to write them out, or to write their repr, would fetch it.
+    ("django", "QuerySet"): outline,
+    ("django", "Promise"): outline,
+    ("django", "LazyObject"): outline,
+    ("django", "Model"): _loaded,
+    ("peewee", "Model"): lambda value: dict(value.__data__),
+    ("peewee", "BaseQuery"): outline,
+    ("sqlalchemy", "Row"): lambda value: value._asdict(),
+    ("shelve", "Shelf"): outline,
+    ("dbm", "_Database"): outline,
+    ("h5py", "HLObject"): outline,
+    ("zarr", "Group"): outline,
 }
