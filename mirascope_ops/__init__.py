@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from mirascope_ops.core.binding import bind_context
     from mirascope_ops.core.processor import SessionProcessor
     from mirascope_ops.core.span import EndedSpan
+    from mirascope_ops.files import from_pandas, read_otlp, read_parquet
     from mirascope_ops.integrations.instrumentation import instrument, instrument_llm, uninstrument_llm
     from mirascope_ops.reading import get_session, get_trace, last_trace, sessions, spans, traces
     from mirascope_ops.sessionset import Session, SessionSet
@@ -90,6 +91,7 @@ __all__ = [
     "current_session",
     "extract_context",
     "extract_session_id",
+    "from_pandas",
     "get_propagator",
     "get_session",
     "get_trace",
@@ -100,6 +102,8 @@ __all__ = [
     "llm",
     "ops",
     "propagated_context",
+    "read_otlp",
+    "read_parquet",
     "reset_propagator",
     "session",
     "sessions",
@@ -121,11 +125,14 @@ _LAZY = {
     "SpanSet": "spanset",
     "StoredTrace": "spanset",
     "TraceSet": "spanset",
+    "from_pandas": "files",
     "get_session": "reading",
     "get_trace": "reading",
     "instrument": "integrations.instrumentation",
     "instrument_llm": "integrations.instrumentation",
     "last_trace": "reading",
+    "read_otlp": "files",
+    "read_parquet": "files",
     "sessions": "reading",
     "spans": "reading",
     "traces": "reading",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from mirascope_ops.analysis.sessions import session_card
+from mirascope_ops.exports import Exports
 from mirascope_ops.spanset import SpanSet, TraceSet
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Session(SpanSet):
         return f"Session({self.id!r}, {len(self):,} {'span' if len(self) == 1 else 'spans'})"
 
 
-class SessionSet(Sequence[Session]):
+class SessionSet(Exports, Sequence[Session]):
     """An immutable sequence of sessions; a session's spans are read when they are asked for.
 
     Args:
@@ -157,6 +158,9 @@ class SessionSet(Sequence[Session]):
         from mirascope_ops.views import text
 
         return text.sessions_text(self._cards(), len(self))
+
+    def _rows(self) -> Sequence[SpanRow]:
+        return list(self.spans)
 
     def _cards(self) -> list[SessionCard]:
         return [session.card for session in self._read(range(min(_SHOWN, len(self))))]

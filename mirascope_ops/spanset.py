@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 from mirascope_ops.analysis import stats, tree
 from mirascope_ops.analysis.rows import Node, SpanRow, Totals
 from mirascope_ops.exceptions import OpsError
+from mirascope_ops.exports import Exports
 
 if TYPE_CHECKING:
     from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs] - pandas ships none
@@ -35,7 +36,7 @@ class Tree(list[Node]):
         return shown._repr_mimebundle_(include, exclude)
 
 
-class SpanSet(Sequence[SpanRow]):
+class SpanSet(Exports, Sequence[SpanRow]):
     """An immutable sequence of spans, ordered by start.
 
     Args:
@@ -148,6 +149,13 @@ class SpanSet(Sequence[SpanRow]):
 
         return spans_frame(self._spans, columns=columns, attributes=attributes)
 
+    @staticmethod
+    def from_pandas(frame: DataFrame) -> SpanSet:
+        """Make a set of spans of a DataFrame that `to_pandas()` gave; see `mirascope_ops.from_pandas`."""
+        from mirascope_ops.analysis.from_pandas import rows_of_frame
+
+        return SpanSet(rows_of_frame(frame))
+
     def summary(self, by: str | Sequence[str] = "name") -> DataFrame:
         """Return counts, errors, latency percentiles, self time, tokens and cost by group.
 
@@ -195,6 +203,9 @@ class SpanSet(Sequence[SpanRow]):
         from mirascope_ops.views import text
 
         return text.spans_text(self._spans)
+
+    def _rows(self) -> Sequence[SpanRow]:
+        return self._spans
 
     def _html(self) -> str:
         from mirascope_ops.views import html
@@ -270,7 +281,7 @@ class StoredTrace(SpanSet):
         return f"StoredTrace({self.name!r}, {self.status}, {len(self)} spans, trace_id={self.trace_id!r})"
 
 
-class TraceSet(Sequence[StoredTrace]):
+class TraceSet(Exports, Sequence[StoredTrace]):
     """An immutable sequence of traces.
 
     Args:
@@ -349,6 +360,9 @@ class TraceSet(Sequence[StoredTrace]):
         from mirascope_ops.views import text
 
         return text.spans_text(self._all(), by="trace")
+
+    def _rows(self) -> Sequence[SpanRow]:
+        return list(self.spans)
 
     def _all(self) -> list[SpanRow]:
         return [span for trace in self._traces for span in trace]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops._optional import require
 from mirascope_ops.analysis import schema
-from mirascope_ops.analysis.values import text
 from mirascope_ops.store import codec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
+_EXACT = 2**53  # ints up to here are floats, too
+
+ABSENT: Final = object()
+"""Stands for the value of an attribute that a span does not have."""
 
 
 def array_of(values: Sequence[Any], column: schema.Column) -> Any:
@@ -42,21 +45,29 @@ def array_of(values: Sequence[Any], column: schema.Column) -> Any:
             return _categories(values, column.categories)
 
 
-def inferred(values: Sequence[Any]) -> Any:
+def inferred(values: Sequence[Any]) -> tuple[Any, bool]:
     """Make a pandas array of an attribute's values, of the narrowest dtype that holds them all.
 
+    Args:
+        values: The values; `ABSENT` for a span that has no such attribute.
+
     Returns:
-        A boolean, Int64, Float64 or string array; lists, and values of several types, are JSON text.
+        A boolean, Int64, Float64 or string array, and whether its strings are JSON text: all of them are where there
+        are lists, values of several types, or ints that the narrower dtype would change.
     """
     pd = require("pandas", extra="notebook")
-    types: set[type[Any]] = {type(value) for value in values if value is not None}
+    present = [value for value in values if value is not ABSENT]
+    types: set[type[Any]] = {type(value) for value in present}
+    filled = [None if value is ABSENT else value for value in values]
     if types == {bool}:
-        return pd.array(list(values), dtype="boolean")
-    if types == {int}:
-        return _numbers(values, "int64")
-    if types in ({float}, {int, float}):
-        return _numbers(values, "float64")
-    return _texts([text(value) for value in values])
+        return pd.array(filled, dtype="boolean"), False
+    if types == {int} and all(_LEAST <= value <= _MOST for value in present):
+        return _numbers(filled, "int64"), False
+    if types == {float} or (types == {int, float} and all(abs(v) <= _EXACT for v in present if type(v) is int)):
+        return _numbers(filled, "float64"), False
+    if types <= {str}:
+        return _texts(filled), False
+    return _texts([None if value is ABSENT else codec.encode(value) for value in values]), True
 
 
 def _libraries() -> tuple[Any, Any]:

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from mirascope_ops._optional import require
-from mirascope_ops.analysis.columns import array_of, inferred
+from mirascope_ops.analysis.columns import ABSENT, array_of, inferred
 from mirascope_ops.analysis.messages import messages_of
 from mirascope_ops.analysis.rows import SpanRow
 from mirascope_ops.analysis.schema import (
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SPANS_SCHEMA", "messages_frame", "sessions_frame", "spans_frame", "traces_frame", "turns_frame"]
 
-_PREFIX = "attributes."
+PREFIX = "attributes."
+# Where a frame says which of its attribute columns hold JSON text: `frame.attrs["mirascope_ops.json"]`.
+JSON_COLUMNS = "mirascope_ops.json"
 
 
 def spans_frame(
@@ -48,7 +50,8 @@ def spans_frame(
         spans: The spans.
         columns: Names of the columns to have, in this order; all of `SPANS_SCHEMA` where None.
         attributes: "json" keeps the attributes in one column of JSON text; "columns" gives each attribute a
-            column of its own instead, named `attributes.` and its key, with the dtype that its values allow.
+            column of its own instead, named `attributes.` and its key, with the dtype that its values allow; those
+            of several types are JSON text, and named in the frame's `attrs["mirascope_ops.json"]`.
 
     Returns:
         A DataFrame with the dtypes of `SPANS_SCHEMA`.
@@ -67,7 +70,7 @@ def spans_frame(
     schema = {column.name: column for column in SPANS_SCHEMA}
     spread = attributes == "columns"
     wanted = list(schema) if columns is None else list(columns)
-    unknown = [name for name in wanted if name not in schema and not (spread and name.startswith(_PREFIX))]
+    unknown = [name for name in wanted if name not in schema and not (spread and name.startswith(PREFIX))]
     if unknown:
         message = (
             f"{unknown[0]!r} is no column of spans; expected any of {', '.join(schema)}. "
@@ -75,13 +78,17 @@ def spans_frame(
         )
         raise ConfigurationError(message)
     data: dict[str, Any] = {}
+    json: list[str] = []
     for name in wanted:
-        if spread and (name == "attributes" or name.startswith(_PREFIX)):
-            key = None if name == "attributes" else name[len(_PREFIX) :]
-            data.update(_spread(spans, key))
+        if spread and (name == "attributes" or name.startswith(PREFIX)):
+            key = None if name == "attributes" else name[len(PREFIX) :]
+            data.update(_spread(spans, key, json))
         else:
-            data[name] = array_of(_values(spans, name), schema[name])
-    return pd.DataFrame(data, index=pd.RangeIndex(len(spans)), copy=False)
+            data[name] = array_of(values_of(spans, name), schema[name])
+    frame = pd.DataFrame(data, index=pd.RangeIndex(len(spans)), copy=False)
+    if spread:
+        frame.attrs[JSON_COLUMNS] = json
+    return frame
 
 
 def traces_frame(turns: Sequence[Turn]) -> DataFrame:
@@ -165,7 +172,13 @@ def _frame(schema: Sequence[Column], rows: Sequence[dict[str, Any]]) -> DataFram
     return pd.DataFrame(data, index=pd.RangeIndex(len(rows)), copy=False)
 
 
-def _values(spans: Sequence[SpanRow], name: str) -> list[Any]:
+def values_of(spans: Sequence[SpanRow], name: str) -> list[Any]:
+    """Give one column's values, as its schema has them, times as ints of nanoseconds.
+
+    Args:
+        spans: The spans.
+        name: The column.
+    """
     values: list[Any] = list(map(itemgetter(SpanRow._fields.index(name)), spans))
     reader = _JSON.get(name)
     if name == "status_code":
@@ -210,10 +223,13 @@ _JSON: dict[str, Callable[[Iterable[Any]], list[str | None]]] = {
 }
 
 
-def _spread(spans: Sequence[SpanRow], key: str | None) -> dict[str, Any]:
+def _spread(spans: Sequence[SpanRow], key: str | None, json: list[str]) -> dict[str, Any]:
     keys = [key] if key is not None else list(dict.fromkeys(key for span in spans for key in span.attributes))
-    return {
+    found: dict[str, Any] = {}
+    for name in keys:
         # A lone surrogate is no character to pandas, not even in a name.
-        _PREFIX + codec.text(name): inferred([span.attributes.get(name) for span in spans])
-        for name in keys
-    }
+        column = PREFIX + codec.text(name)
+        found[column], is_json = inferred([span.attributes.get(name, ABSENT) for span in spans])
+        if is_json:
+            json.append(column)
+    return found

@@ -1,0 +1,108 @@
+"""What can be done with any set of spans to take it elsewhere: files, tables of other libraries, text for a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from mirascope_ops._optional import require
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mirascope_ops.analysis.rows import SpanRow
+
+
+class Exports:
+    """The exports of a set of spans; a subclass says which spans these are.
+
+    A file is written beside its place and put there when it is whole: a failed export leaves what was there.
+    """
+
+    __slots__ = ()
+
+    def _rows(self) -> Sequence[SpanRow]:
+        """Give the spans."""
+        raise NotImplementedError
+
+    def to_otlp(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: Literal["json", "protobuf"] | None = None,  # noqa: A002 - the word for it
+        progress: bool | None = None,
+    ) -> Path:
+        """Write the spans to a file of OTLP, as the OpenTelemetry collector's file exporter does.
+
+        `mirascope_ops.read_otlp` gives them back; any reader of OTLP understands them. Sessions, runs, notebook
+        cells and annotations travel as attributes under `mirascope.ops.record.`.
+
+        Args:
+            path: The file. With .pb or .binpb in its name it is protobuf: messages, each after its length in four
+                bytes; else JSON: a document a line. With .gz at the end it is compressed.
+            format: "json" or "protobuf", whatever the name.
+            progress: Whether to show a progress bar; None shows one, where tqdm is installed, for many spans.
+
+        Returns:
+            The path.
+
+        Raises:
+            ConfigurationError: There is no such format.
+            ImportError: opentelemetry-proto, which protobuf needs, is not installed; the message says how.
+            OSError: The file cannot be written.
+
+        Example:
+            >>> from mirascope_ops import ops
+            >>> import tempfile
+            >>> with ops.span("retrieve"):
+            ...     pass
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = ops.last_trace().to_otlp(f"{folder}/trace.jsonl.gz")
+            ...     ops.read_otlp(path)[0].name
+            'retrieve'
+        """
+        from mirascope_ops.analysis.exported import exported
+        from mirascope_ops.store import otlp_file
+
+        rows = self._rows()
+        return otlp_file.write(path, exported(rows), format=format, total=len(rows), progress=progress)
+
+    def to_parquet(self, path: str | os.PathLike[str], *, progress: bool | None = None) -> Path:
+        """Write the spans to a Parquet file, with the columns of `to_pandas()`.
+
+        `mirascope_ops.read_parquet` gives the spans back, `pandas.read_parquet` the very frame; polars, DuckDB and
+        others read it as well. Attributes, events, links, annotations and resource are JSON text.
+
+        Args:
+            path: The file.
+            progress: Whether to show a progress bar; None shows one, where tqdm is installed, for many spans.
+
+        Returns:
+            The path.
+
+        Raises:
+            ImportError: pyarrow is not installed; the message says how.
+            OSError: The file cannot be written.
+        """
+        from mirascope_ops.analysis.parquet import write_parquet
+
+        return write_parquet(path, self._rows(), progress=progress)
+
+    def to_arrow(self) -> Any:
+        """Return the spans as a pyarrow Table, one row each, with the columns of `to_pandas()`.
+
+        Raises:
+            ImportError: pyarrow is not installed; the message says how.
+        """
+        from mirascope_ops.analysis.arrow import spans_table
+
+        return spans_table(self._rows())
+
+    def to_polars(self) -> Any:
+        """Return the spans as a polars DataFrame, one row each, with the columns of `to_pandas()`.
+
+        Raises:
+            ImportError: polars is not installed; the message says how.
+        """
+        return require("polars", extra="polars").from_arrow(self.to_arrow())
