@@ -106,3 +106,34 @@ class Exports:
             ImportError: polars is not installed; the message says how.
         """
         return require("polars", extra="polars").from_arrow(self.to_arrow())
+
+    def to_chrome_trace(self, path: str | os.PathLike[str], *, progress: bool | None = None) -> Path:
+        """Write the spans to a file that https://ui.perfetto.dev and chrome://tracing open.
+
+        A service is a process there; spans that overlap without being inside each other stand on lanes of their own;
+        links are arrows, events are marks. Values are cut at 4,000 characters, saying so.
+
+        Args:
+            path: The file, such as trace.json; with .gz at the end it is compressed, which both open too.
+            progress: Whether to show a progress bar; None shows one, where tqdm is installed, for many spans.
+
+        Returns:
+            The path.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        from pathlib import Path
+
+        from mirascope_ops.store import files
+        from mirascope_ops.views.chrome_trace import chrome_trace
+
+        place, rows = Path(path).expanduser(), self._rows()
+        with (
+            files.Progress(progress, total=len(rows), large=files.LARGE_SPANS, unit="spans", title=place.name) as bar,
+            files.written(place) as file,
+        ):
+            for count, part in enumerate(chrome_trace(rows)):
+                file.write(part)
+                bar.reach(min(count, len(rows)))
+        return place
