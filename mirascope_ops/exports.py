@@ -137,3 +137,38 @@ class Exports:
                 file.write(part)
                 bar.reach(min(count, len(rows)))
         return place
+
+    def to_markdown(self, path: str | os.PathLike[str] | None = None, *, limit: int = 40_000) -> str:
+        """Return the spans as Markdown for a language model: the tree, then messages, inputs, outputs, errors.
+
+        What was recorded stands in fences that it cannot end. What does not fit is left out, and that is said: long
+        values are cut first, then spans without an error.
+
+        Args:
+            path: Also write the text to this file.
+            limit: Characters at most; at least 2,000.
+
+        Returns:
+            The text.
+
+        Raises:
+            ConfigurationError: The limit is too small.
+            OSError: The file cannot be written.
+
+        Example:
+            >>> from mirascope_ops import ops
+            >>> with ops.span("retrieve"):
+            ...     pass
+            >>> print(ops.last_trace().to_markdown().splitlines()[0])
+            # Trace `retrieve`
+        """
+        from pathlib import Path
+
+        from mirascope_ops.store import files
+        from mirascope_ops.views.markdown import spans_markdown
+
+        text = spans_markdown(self._rows(), limit=limit)
+        if path is not None:
+            with files.written(Path(path).expanduser()) as file:
+                file.write(text.encode())
+        return text

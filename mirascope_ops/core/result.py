@@ -98,6 +98,30 @@ class Trace(Generic[R_co]):
         """Return the timeline of this call."""
         return self.spans.timeline()
 
+    def to_polars(self) -> Any:
+        """Return the spans of this call as a polars DataFrame."""
+        return self.spans.to_polars()
+
+    def to_arrow(self) -> Any:
+        """Return the spans of this call as a pyarrow Table."""
+        return self.spans.to_arrow()
+
+    def to_otlp(self, path: Any, **options: Any) -> Any:
+        """Write the spans of this call to a file of OTLP; options as for `SpanSet.to_otlp`."""
+        return self.spans.to_otlp(path, **options)
+
+    def to_parquet(self, path: Any, **options: Any) -> Any:
+        """Write the spans of this call to a Parquet file; options as for `SpanSet.to_parquet`."""
+        return self.spans.to_parquet(path, **options)
+
+    def to_chrome_trace(self, path: Any, **options: Any) -> Any:
+        """Write the spans of this call to a file for Perfetto; options as for `SpanSet.to_chrome_trace`."""
+        return self.spans.to_chrome_trace(path, **options)
+
+    def to_markdown(self, path: Any = None, **options: Any) -> str:
+        """Return the spans of this call as Markdown for a language model; as `SpanSet.to_markdown`."""
+        return self.spans.to_markdown(path, **options)
+
     def __repr__(self) -> str:
         return f"Trace(result={self.result!r}, span_id={self.span_id!r}, trace_id={self.trace_id!r})"
 

@@ -111,6 +111,17 @@ def test_everything_that_holds_spans_can_be_exported(talk, tmp_path):
     assert SpanSet.from_pandas(talk.to_pandas())[0] == talk[0]
 
 
+def test_a_traced_call_can_be_exported_at_once(tmp_path):
+    with captured():
+        trace = ops.trace(lambda: None).wrapped()
+
+        assert len(ops.read_otlp(trace.to_otlp(tmp_path / "a.pb", progress=False))) == 1
+        assert len(ops.read_parquet(trace.to_parquet(tmp_path / "a.parquet"))) == 1
+        assert json.loads(trace.to_chrome_trace(tmp_path / "a.json").read_bytes())["traceEvents"]
+        assert trace.to_arrow().num_rows == trace.to_polars().height == 1
+        assert trace.to_markdown(tmp_path / "a.md").startswith("# Trace `")
+
+
 def test_a_part_of_a_trace_reads_as_it_did_within_the_whole(make, tmp_path):
     rows = normalise(
         [

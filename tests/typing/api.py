@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
 from typing import Any, assert_type
 
 import mirascope_ops
@@ -170,6 +171,16 @@ def reading_gives_sets() -> None:
     assert_type(ops.spans()[0].name, str)
     assert_type(ops.spans()[0].input_tokens, int | None)
     assert_type(ops.spans()[:2].filter(kind="llm"), ops.SpanSet)
+
+
+def files_give_spans() -> None:
+    assert_type(ops.read_otlp("spans.jsonl", errors="skip"), ops.SpanSet)
+    assert_type(ops.read_parquet(Path("spans.parquet")), ops.SpanSet)
+    assert_type(ops.from_pandas(ops.spans().to_pandas()), ops.SpanSet)
+    assert_type(ops.spans().to_otlp("spans.pb", format="protobuf"), Path)
+    assert_type(ops.get_session("a").to_chrome_trace("trace.json"), Path)
+    assert_type(ops.traces().to_markdown(limit=4_000), str)
+    ops.spans().to_otlp("spans", format="xml")  # pyright: ignore[reportArgumentType]
 
 
 def both_names_are_the_package() -> None:
