@@ -170,9 +170,11 @@ class Recorder:
         latest = {run.run_id: run for run in runs}
         kept = False
         try:
-            self.store.write(
-                [span_record(row) for row in rows], [run_record(run) for run in latest.values()], annotations
-            )
+            newest = [run_record(run) for run in latest.values()]
+            if isinstance(self.store, MemoryStore):  # it makes records when somebody reads
+                self.store.write(rows, newest, annotations)
+            else:
+                self.store.write([span_record(row) for row in rows], newest, annotations)
             kept = True
         except StoreError as error:
             guard.warn_once("write", f"mirascope_ops cannot write its store; spans wait in memory: {error}")

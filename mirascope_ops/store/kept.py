@@ -1,0 +1,136 @@
+"""What memory keeps of a span: what the span left behind, or a record that came from elsewhere.
+
+A record takes three times the room of the tuple that a span leaves behind (`core.span.EndedSpan`), and making it
+takes longer than the traced call did. So memory keeps the tuple and makes the record when somebody asks for it;
+these functions read from either the few things by which spans are found.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from opentelemetry.trace import StatusCode
+
+from mirascope_ops.core import guard
+from mirascope_ops.core.span import EndedSpan
+from mirascope_ops.store import codec
+from mirascope_ops.store.ended import span_record
+from mirascope_ops.store.records import SpanRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+Kept = SpanRecord | EndedSpan
+Key = int | tuple[str, str]
+"""A span's trace id and span id; as one number, of 192 bits, where they are what OpenTelemetry's are."""
+TraceKey = int | str
+
+# Where an EndedSpan has them; a SpanRecord has its start at the same place.
+_TRACE, _SPAN, _START, _END, _CODE, _STAMP = 2, 3, 5, 6, 7, 9
+_TRACE_DIGITS, _SPAN_DIGITS = 32, 16
+
+
+def plain(span: SpanRecord) -> SpanRecord:
+    """Make a record's columns such as a file keeps them; its mappings wait until they are read."""
+    columns = span[:18]
+    if codec.is_clean_span_row(columns):
+        return span
+    cleaned = SpanRecord._make((*codec.clean_span_row(columns), *span[18:]))
+    return cleaned._replace(sampled=bool(cleaned.sampled))
+
+
+def record_of(kept: Kept) -> SpanRecord | None:
+    """Make the record; None, reported, where something on the span cannot be put in one."""
+    if isinstance(kept, SpanRecord):
+        return kept
+    try:
+        return plain(span_record(kept))
+    except Exception as error:  # noqa: BLE001 - one span that cannot be read must not hide the others
+        guard.report("reading a span from memory", error)
+        return None
+
+
+def key_of(kept: Kept) -> Key:
+    """Give what identifies a span in the store."""
+    if not isinstance(kept, SpanRecord):
+        return cast("int", kept[_TRACE]) << 64 | cast("int", kept[_SPAN])
+    return key_of_ids(kept.trace_id, kept.span_id)
+
+
+def key_of_ids(trace_id: str, span_id: str) -> Key:
+    """Give what identifies the span with these ids."""
+    trace, span = trace_key(trace_id), _number(span_id, _SPAN_DIGITS)
+    return (trace_id, span_id) if isinstance(trace, str) or span is None else trace << 64 | span
+
+
+def trace_key(trace_id: str) -> TraceKey:
+    """Give what identifies a trace: its number where the id is one of OpenTelemetry's."""
+    number = _number(trace_id, _TRACE_DIGITS)
+    return trace_id if number is None else number
+
+
+def in_traces(spans: Iterable[Kept], traces: Collection[TraceKey]) -> list[Kept]:
+    """Give the spans of these traces."""
+    return [each for each in spans if (each[_TRACE] if type(each) is tuple else trace_key(each[0])) in traces]
+
+
+def in_sessions_or_runs(spans: Iterable[Kept], sessions: Collection[str], runs: Collection[str]) -> list[Kept]:
+    """Give the spans of these sessions and those of these runs."""
+    found: list[Kept] = []
+    for each in spans:
+        if type(each) is tuple:
+            stamp = each[_STAMP]
+            if stamp is not None and (stamp.session_id in sessions or stamp.run_id in runs):
+                found.append(each)
+        else:
+            record = cast("SpanRecord", each)
+            if record.session_id in sessions or record.run_id in runs:
+                found.append(each)
+    return found
+
+
+def between(spans: Iterable[Kept], since: int | None, until: int | None) -> list[Kept]:
+    """Give the spans that start in this time: nanoseconds since the epoch, `until` excluded."""
+    return [
+        each for each in spans if (since is None or each[_START] >= since) and (until is None or each[_START] < until)
+    ]
+
+
+class Head(NamedTuple):
+    """What a span adds to its session's totals; fields as `SpanRecord` has them."""
+
+    trace: TraceKey
+    session_id: str | None
+    start: int
+    end: int | None
+    is_error: bool
+    session_attributes: str | None
+
+
+def head_of(kept: Kept) -> Head:
+    """Read a span's head, without making the record."""
+    if isinstance(kept, SpanRecord):
+        return Head(
+            trace_key(kept.trace_id),
+            kept.session_id,
+            kept.start,
+            kept.end,
+            kept.status == "error",
+            kept.session_attributes,
+        )
+    end, stamp = kept[_END], kept[_STAMP]
+    is_error = end is not None and kept[_CODE] == StatusCode.ERROR.value
+    if stamp is None:
+        return Head(kept[_TRACE], None, kept[_START], end, is_error, None)
+    return Head(kept[_TRACE], codec.clean(stamp.session_id), kept[_START], end, is_error, codec.clean(stamp.attributes))
+
+
+def _number(digits: str, length: int) -> int | None:
+    """Read an id as a number; None where writing that number would not give the id again."""
+    if len(digits) != length:
+        return None
+    try:
+        number = int(digits, 16)
+    except ValueError:
+        return None
+    return number if f"{number:0{length}x}" == digits else None
