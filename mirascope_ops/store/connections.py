@@ -1,7 +1,7 @@
 """The SQLite connections of one store: one that writes, a pool of those that read.
 
 Everything that changes the file or may change it on closing (the last connection to close writes the log
-back) happens under a lock between processes. Connections never cross a fork.
+back) happens under a lock between processes. Connections never cross a fork: they are closed before it (`forking`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import ctypes
 import os
 import sqlite3
 import threading
+import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from mirascope_ops.exceptions import StoreError
-from mirascope_ops.store import location, schema
+from mirascope_ops.store import forking, location, schema
 from mirascope_ops.store.lock import FileLock
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BUSY_SECONDS = 30.0
+_FORK_SECONDS = 5.0  # how long a fork waits for those who read in other threads
 _POOLED = 4  # idle reading connections that are kept
 _LOG_PAGES = 4000  # the log is written back when it is this long (16 MB): four times as rarely as by default
 _CACHE_KIB = 32 * 1024  # the indexes over random ids want to stay in memory while they grow
@@ -40,6 +43,7 @@ class Connections:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._start_anew()
+        forking.watch(self)
         with self._lock, self._explained():
             self._open_writer()
 
@@ -83,18 +87,49 @@ class Connections:
                     self._current_writer()
             with self._pool_lock:
                 connection = self._pool.pop() if self._pool else None
-                generation = self._generation
-            if connection is None:
-                connection = self._connect()
+                place = (self._pid, self._generation)
+                self._readers[threading.get_ident()] += 1
             try:
+                if connection is None:
+                    connection = self._connect()
                 try:
                     connection.execute("BEGIN")
                     yield connection
                 finally:
-                    if connection.in_transaction:
+                    if place[0] == os.getpid() and connection.in_transaction:
                         connection.execute("ROLLBACK")
             finally:
-                self._give_back(connection, generation)
+                self._give_back(connection, place)
+
+    def before_fork(self) -> None:
+        """Close what is open, and open nothing until `after_fork_in_parent`; waits for those who read meanwhile."""
+        until = time.monotonic() + _FORK_SECONDS
+        while True:
+            self._lock.acquire()  # first, as everywhere; and not while waiting: who reads may need it to end
+            self._pool_lock.acquire()
+            others = self._readers.keys() - {threading.get_ident()}
+            if not others or time.monotonic() >= until:
+                break
+            self._lock.release()
+            self._reader_left.wait(until - time.monotonic())
+            self._pool_lock.release()
+        try:
+            self._close_idle()
+        except BaseException:
+            self.after_fork_in_parent()
+            raise
+
+    def after_fork_in_parent(self) -> None:
+        """Go on after `before_fork`."""
+        self._pool_lock.release()
+        self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Start afresh in the child of a fork, with nothing of the parent's."""
+        closed = self._closed
+        self._leave_to_parent()
+        self._start_anew()
+        self._closed = closed
 
     def release(self) -> None:
         """Close all connections; they are opened again when needed."""
@@ -115,21 +150,20 @@ class Connections:
     def _start_anew(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.RLock()
-        self._pool_lock = threading.Lock()  # a reader never waits for a writer
+        self._pool_lock = threading.RLock()  # a reader never waits for a writer
         self._file_lock = FileLock(self._path.with_name(self._path.name + ".lock"), _BUSY_SECONDS)
         self._writer: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._pool: list[sqlite3.Connection] = []
+        self._readers: Counter[int] = Counter()  # how often each thread reads now
+        self._reader_left = threading.Condition(self._pool_lock)
         self._generation = 0
         self._closed = False
 
     def _check_process(self, *, closing: bool = False) -> None:
         """Leave the parent's connections to the parent after a fork (called without the lock)."""
         if os.getpid() != self._pid:
-            self._leave_to_parent()
-            was_closed = self._closed
-            self._start_anew()
-            self._closed = was_closed
+            self.after_fork_in_child()
         if self._closed and not closing:
             raise StoreError(f"The store {self._path} is closed: open it again by ops.configure(store=...).")
 
@@ -137,9 +171,7 @@ class Connections:
         """Drop what was opened before the fork without closing it (called in the child, without the lock)."""
         for connection in (self._writer, *self._pool):
             if connection is not None:
-                # SQLite forbids even to close a connection of the parent, which garbage collection would
-                # do: one reference more keeps it for ever.
-                ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+                _keep_for_ever(connection)
         self._writer, self._pool = None, []
         self._file_lock.close()
 
@@ -181,22 +213,44 @@ class Connections:
         connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         return connection
 
-    def _give_back(self, connection: sqlite3.Connection, generation: int) -> None:
-        """Keep a reading connection for the next reader, or close it (called without the lock)."""
-        if os.getpid() != self._pid:
+    def _give_back(self, connection: sqlite3.Connection | None, place: tuple[int, int]) -> None:
+        """Keep a reading connection for the next reader, or close it (called without the lock).
+
+        Args:
+            connection: The connection; None where none could be opened.
+            place: The process and the generation that it belongs to.
+        """
+        if place[0] != os.getpid():  # we are in a child, in a block that was entered before the fork
+            if connection is not None:
+                _keep_for_ever(connection)
             return
         with self._pool_lock:
-            if generation == self._generation and len(self._pool) < _POOLED:
+            kept = connection is not None and place == (self._pid, self._generation) and len(self._pool) < _POOLED
+            if kept and connection is not None:
                 self._pool.append(connection)
-                return
-        with self._lock, self._file_lock.held():
-            connection.close()
+        try:
+            if not kept and connection is not None:
+                with self._lock, self._file_lock.held():
+                    connection.close()
+        finally:
+            with self._pool_lock:
+                reader = threading.get_ident()
+                self._readers[reader] -= 1
+                if not self._readers[reader]:
+                    del self._readers[reader]
+                self._reader_left.notify_all()
 
     def _release(self) -> None:
         with self._pool_lock:
-            self._generation += 1
-            everything = [*self._pool, *([self._writer] if self._writer is not None else [])]
-            self._pool, self._writer, self._identity = [], None, None
+            self._close_idle()
+
+    def _close_idle(self) -> None:
+        """Close all connections but those that somebody reads from (called with both locks)."""
+        if self._writer is not None and self._writer.in_transaction:
+            return  # this thread forks while it writes
+        self._generation += 1
+        everything = [*self._pool, *([self._writer] if self._writer is not None else [])]
+        self._pool, self._writer, self._identity = [], None, None
         if everything:
             with self._file_lock.held():
                 for connection in everything:
@@ -217,6 +271,14 @@ class Connections:
             yield
         except sqlite3.Error as error:
             raise StoreError(_explanation(error, self._path)) from error
+
+
+def _keep_for_ever(connection: sqlite3.Connection) -> None:
+    """Let a connection of the parent be, in the child.
+
+    SQLite forbids even to close it, which garbage collection would do: one reference more prevents that.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 def _explanation(error: sqlite3.Error, path: Path) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from mirascope_ops.core import backend, guard
 from mirascope_ops.core.span import forget_open_spans, open_spans
 from mirascope_ops.exceptions import StoreError
-from mirascope_ops.store import location
+from mirascope_ops.store import forking, location
 from mirascope_ops.store.ended import run_record, span_record
 from mirascope_ops.store.memory import MemoryStore
 
@@ -308,10 +308,12 @@ def _before_fork() -> None:
     _forking = _recorder
     if _forking is not None:
         _forking.hold()
+    forking.before_fork()
 
 
 def _after_fork_in_parent() -> None:
     global _forking  # noqa: PLW0603 - one recorder a process
+    forking.after_fork_in_parent()
     if _forking is not None:
         _forking.release()
         _forking = None
@@ -321,6 +323,7 @@ def _after_fork_in_child() -> None:
     """Start afresh: the parent writes what it recorded, and its thread is not in the child."""
     global _recorder, _forking  # noqa: PLW0603 - one recorder a process
     _forking = None
+    forking.after_fork_in_child()
     forget_open_spans()
     if _recorder is not None:
         _recorder = None
