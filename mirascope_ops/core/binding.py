@@ -87,7 +87,7 @@ def bind_context(fn: Callable[P, R]) -> Callable[P, R]:
         None batch-1
     """
     span = otel_trace.get_current_span()
-    bound = BoundContext(fn, current_session(), span if span.get_span_context().is_valid else None)
+    bound = BoundContext(fn, current_session(), span if context.place_of(span).is_valid else None)
     if inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
         # The body of these runs after the call: it is the body that needs the context.
         body: Any = fn

@@ -53,6 +53,11 @@ _set: Callable[[Context], Token[Context]] = CONTEXT.set
 _put = dict[str, object].__setitem__  # Context forbids item assignment to its users
 
 
+def place_of(span: Any) -> otel_trace.SpanContext:
+    """Return where a span stands; the invalid place for one without, as MLflow makes where it records nothing."""
+    return span.get_span_context() or otel_trace.INVALID_SPAN_CONTEXT
+
+
 def attach(key: str, value: object) -> Token[Context]:
     """Make a copy of the current Context, with one more entry, current.
 

@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Getter, Setter, TextMapPropagator
+from opentelemetry.trace import INVALID_SPAN, get_current_span, set_span_in_context
 
 from mirascope_ops.core import baggage as session_baggage
 from mirascope_ops.core import context, guard
@@ -92,7 +93,10 @@ class ContextPropagator:
         self, carrier: MutableMapping[str, str], context: Context | None = None, *, baggage: bool = False
     ) -> None:
         """Write the trace and the session into headers; see `inject_context`."""
-        self._propagator.inject(carrier, context=context, setter=_SETTER)
+        around: Any = get_current_span(context)
+        nowhere = around.get_span_context() is None  # as of MLflow, where it records nothing; propagators fail on it
+        carried = set_span_in_context(INVALID_SPAN, context) if nowhere else context
+        self._propagator.inject(carrier, context=carried, setter=_SETTER)
         active = current_session() if context is None else (session_in(context) or current_session())
         if active is not None:
             carrier[SESSION_HEADER_NAME] = carrier[_DEPLOYED_HEADER_NAME] = encode_id(active.id)

@@ -553,8 +553,8 @@ class Span(otel_trace.Span, ReadableSpan):
             if parent._state is not _NO_STATE:
                 self._state = parent._state
             return True
-        found: SpanContext = parent.get_span_context()
-        if not found.is_valid:
+        found: SpanContext | None = parent.get_span_context()
+        if found is None or not found.is_valid:  # None: MLflow's, where it records nothing
             return False
         self._parent_span = found
         self._parent_id = found.span_id

@@ -222,7 +222,7 @@ def _serves_request(span: otel_trace.Span) -> bool:
     """
     if span.is_recording():
         return getattr(span, "kind", None) is SpanKind.SERVER
-    found = span.get_span_context()
+    found = context.place_of(span)
     return (
         found.is_valid and isinstance(span, NonRecordingSpan) and not found.is_remote and not found.trace_flags.sampled
     )
