@@ -6,6 +6,7 @@ part of the value and runs none of its code, except where `summaries` does.
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import islice
 from typing import Any, Final, cast
 
@@ -18,6 +19,7 @@ _DEPTH: Final = 64
 _SHARE: Final = 64  # bytes: of many items, rather show so much of the first than less of each
 _NODE: Final = 2  # bytes that any value takes, with its comma
 _MARKER: Final = 40
+_SEQUENCES: Final = (list, set, frozenset, deque)
 _KEY_ROOM: Final = 1024
 _pairs: Final = dict[Any, Any].items  # past a subclass's own method
 
@@ -69,7 +71,7 @@ class _Walk:
     def _inside(self, value: Any, kind: type[Any], room: int, depth: int) -> tuple[Any, int]:
         if issubclass(kind, dict):
             return self._mapping(value, room, depth)
-        if issubclass(kind, list) or kind in (tuple, set, frozenset):
+        if issubclass(kind, _SEQUENCES) or (tuple in kind.__mro__ and not hasattr(kind, "_fields")):
             return self._sequence(value, room, depth)
         simple = summarise(value)
         if isinstance(simple, orjson.Fragment):
