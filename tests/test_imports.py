@@ -113,6 +113,7 @@ def test_public_names():
             "configure",
             "current_session",
             "extract_context",
+            "extract_session_attributes",
             "extract_session_id",
             "from_pandas",
             "get_propagator",

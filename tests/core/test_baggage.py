@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -175,3 +176,14 @@ def test_any_header_is_read_without_raising(value):
 
 def test_attributes_that_a_session_would_refuse_are_left_out_one_by_one():
     assert accepted_attributes({"good": 1, "bad": object(), 7: "no key", "nan": float("nan")}) == {"good": 1}
+
+
+def test_a_server_of_ones_own_opens_the_session_with_what_arrived(only):
+    headers = sent({"user_tier": "premium", "turn": 3}, baggage=True)
+
+    identifier, attributes = ops.extract_session_id(headers), ops.extract_session_attributes(headers)
+    with ops.session(id=identifier, attributes=attributes), ops.span("work"):
+        pass
+
+    assert only().session_id == "s"
+    assert json.loads(only().session_attributes) == {"user_tier": "premium", "turn": 3}

@@ -157,6 +157,7 @@ def spans_are_context_managers() -> None:
 def propagation_takes_any_mapping(headers: dict[str, str]) -> None:
     ops.inject_context(headers)
     assert_type(ops.extract_session_id(headers), str | None)
+    assert_type(ops.extract_session_attributes(headers), dict[str, Any])
     with ops.propagated_context(extract_from=headers):
         pass
 
