@@ -72,7 +72,8 @@ class Exports:
         """Write the spans to a Parquet file, with the columns of `to_pandas()`.
 
         `mirascope_ops.read_parquet` gives the spans back, `pandas.read_parquet` the very frame; polars, DuckDB and
-        others read it as well. Attributes, events, links, annotations and resource are JSON text.
+        others read it as well. Attributes, events, links, annotations and resource are JSON text, in which bytes are
+        text too.
 
         Args:
             path: The file.

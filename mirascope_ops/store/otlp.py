@@ -16,9 +16,10 @@ other readers keep as they keep any attribute, and which reading takes away agai
 | `trace_id`, `start`, `service`, ... | a field whose value does not fit OTLP's: an id that is not hex, ... |
 | `attribute.KEY` | an attribute that was called `mirascope.ops.record.KEY` |
 
-What OTLP has and a `SpanRecord` has not becomes an attribute with the name that OpenTelemetry gives it for formats
-without such a field (`otel.scope.version`, `otel.dropped_attributes_count`, ...), and goes back to its field when
-written: https://opentelemetry.io/docs/specs/otel/common/mapping-to-non-otlp/
+What OTLP has and a `SpanRecord` has not stands beside the attributes of the resource, under the names that
+OpenTelemetry gives for formats without such fields (`otel.scope.version`, `otel.dropped_attributes_count`, ...; of
+events and links it stands among their attributes), and goes back to its field when written:
+https://opentelemetry.io/docs/specs/otel/common/mapping-to-non-otlp/
 """
 
 from __future__ import annotations

@@ -70,8 +70,8 @@ def spans_in(
 
     Args:
         found: The document as JSON has it. One of metrics, logs or profiles has no spans.
-        resources: Those seen so far.
         problem: Is told of what cannot be read: where it is, and why. If it returns, reading goes on behind it.
+        resources: Those seen so far.
 
     Raises:
         ValueError: It is no OTLP document at all.
@@ -87,50 +87,51 @@ def spans_in(
         where = f"resourceSpans[{place}]"
         try:
             described = _camel(one, "scopeSpans")
-            resource, extras = _read_resource(described, known)
+            resource = _read_resource(described)
             listed = described.get("scopeSpans") or described.get("instrumentationLibrarySpans")
             scopes = _list(listed, "scopeSpans")
         except (AttributeError, TypeError, ValueError) as error:
             problem(where, error)
             continue
         for at, inner in enumerate(scopes):
-            yield from _scope_spans(inner, resource, extras, f"{where}.scopeSpans[{at}]", problem)
+            yield from _scope_spans(inner, resource, f"{where}.scopeSpans[{at}]", problem, known)
 
 
 def _scope_spans(
     inner: Any,
     resource: Mapping[str, Any],
-    extras: Mapping[str, Any],
     where: str,
     problem: Callable[[str, Exception], None],
+    known: Resources,
 ) -> Iterator[Exported]:
     try:
         described = _camel(inner, "schemaUrl")
-        scope = _read_scope(described, resource, extras)
+        scope = _read_scope(described, resource, known)
         spans = _list(described.get("spans"), "spans")
     except (AttributeError, TypeError, ValueError) as error:
         problem(where, error)
         return
     for place, span in enumerate(spans):
         try:
-            read = otlp_reading.exported_of(scope, _read_span(span))
+            read = otlp_reading.exported_of(scope, _read_span(span), known)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             problem(f"{where}.spans[{place}]", error)
             continue
         yield read
 
 
-def _read_resource(described: dict[str, Any], known: Resources) -> tuple[Mapping[str, Any], dict[str, Any]]:
+def _read_resource(described: dict[str, Any]) -> dict[str, Any]:
+    """Give the resource's attributes, and what else OTLP says of it."""
     told = _camel(described.get("resource") or {}, "droppedAttributesCount")
-    extras = {
+    more = {
         otlp.RESOURCE_DROPPED: int(told.get("droppedAttributesCount") or 0),
         otlp.RESOURCE_SCHEMA: _text(described.get("schemaUrl")),
     }
-    resource = known.one(otlp_reading.resource_told(_attributes(told.get("attributes"))))
-    return resource, {key: value for key, value in extras.items() if value}
+    resource = otlp_reading.resource_told(_attributes(told.get("attributes")))
+    return {**{key: value for key, value in more.items() if value}, **resource}
 
 
-def _read_scope(described: dict[str, Any], resource: Mapping[str, Any], extras: Mapping[str, Any]) -> Scope:
+def _read_scope(described: dict[str, Any], resource: Mapping[str, Any], known: Resources) -> Scope:
     told = _camel(described.get("scope") or described.get("instrumentationLibrary") or {}, "droppedAttributesCount")
     more = {
         otlp.SCOPE_VERSION: _text(told.get("version")),
@@ -138,7 +139,8 @@ def _read_scope(described: dict[str, Any], resource: Mapping[str, Any], extras: 
         otlp.SCOPE_DROPPED: int(told.get("droppedAttributesCount") or 0),
         otlp.SCOPE_SCHEMA: _text(described.get("schemaUrl")),
     }
-    return Scope(resource, _text(told.get("name")), {**extras, **{key: value for key, value in more.items() if value}})
+    whole = known.one({**{key: value for key, value in more.items() if value}, **resource})
+    return Scope(whole, _text(told.get("name")), {})
 
 
 def _read_span(told: Any) -> WireSpan:
@@ -233,14 +235,18 @@ def _enum(value: Any, names: Mapping[str, int]) -> int:
 
 
 def _attributes(pairs: Any) -> dict[str, Any]:
-    return {(_text(pair.get("key")) or ""): _read_value(pair.get("value")) for pair in _list(pairs, "attributes")}
+    found: dict[str, Any] = {}
+    for pair in _list(pairs, "attributes"):
+        key, value = pair.get("key"), pair.get("value")
+        if type(key) is not str:
+            key = _text(key)  # a key that is missing is an empty one, as in protobuf
+        found[key] = value["stringValue"] if value and "stringValue" in value else _read_value(value)
+    return found
 
 
 def _read_value(told: Any) -> Any:
     if not told:
         return None
-    if "stringValue" in told:
-        return told["stringValue"]
     # The first field counts: it is one of several, and the others are what a later version adds.
     name, value = next(iter(told.items()))
     read = _READERS.get(name)

@@ -156,32 +156,33 @@ def spans_in(
     """
     known = resources or Resources()
     for place, described in enumerate(data.resource_spans):
-        resource = known.one(otlp_reading.resource_told(_attributes(described.resource.attributes)))
-        extras = {
+        more = {
             otlp.RESOURCE_DROPPED: described.resource.dropped_attributes_count,
             otlp.RESOURCE_SCHEMA: described.schema_url,
         }
+        told = otlp_reading.resource_told(_attributes(described.resource.attributes))
+        resource = {**{key: value for key, value in more.items() if value}, **told}
         for at, inner in enumerate(described.scope_spans):
-            scope = _read_scope(inner, resource, extras)
+            scope = _read_scope(inner, resource, known)
             for index, span in enumerate(inner.spans):
                 try:
-                    read = otlp_reading.exported_of(scope, _read_span(span))
+                    read = otlp_reading.exported_of(scope, _read_span(span), known)
                 except (AttributeError, KeyError, TypeError, ValueError) as error:
                     problem(f"resource_spans[{place}].scope_spans[{at}].spans[{index}]", error)
                     continue
                 yield read
 
 
-def _read_scope(inner: Any, resource: Mapping[str, Any], extras: Mapping[str, Any]) -> Scope:
+def _read_scope(inner: Any, resource: Mapping[str, Any], known: Resources) -> Scope:
     told = inner.scope
     more = {
-        **extras,
         otlp.SCOPE_VERSION: told.version,
         otlp.SCOPE_ATTRIBUTES: _attributes(told.attributes),
         otlp.SCOPE_DROPPED: told.dropped_attributes_count,
         otlp.SCOPE_SCHEMA: inner.schema_url,
     }
-    return Scope(resource, told.name, {key: value for key, value in more.items() if value})
+    whole = known.one({**{key: value for key, value in more.items() if value}, **resource})
+    return Scope(whole, told.name, {})
 
 
 def _read_span(span: Any) -> WireSpan:
@@ -224,6 +225,8 @@ def _attributes(pairs: Any) -> dict[str, Any]:
 
 def _read_value(value: Any) -> Any:
     kind = value.WhichOneof("value")
+    if kind == "string_value":
+        return value.string_value
     if kind is None:
         return None
     told = getattr(value, kind)

@@ -14,25 +14,27 @@ from mirascope_ops.store.records import AnnotationRecord, EventRecord, LinkRecor
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mirascope_ops.store.otlp import Scope, WireEvent, WireLink, WireSpan
+    from mirascope_ops.store.otlp import Resources, Scope, WireEvent, WireLink, WireSpan
 
 # Lengths of ids that protobuf's own JSON writes, as base64: 16 bytes and 8.
 _BASE64_LENGTHS: Final = {32: 24, 16: 12}
 _DROPPED: Final = (otlp.DROPPED_ATTRIBUTES, otlp.DROPPED_EVENTS, otlp.DROPPED_LINKS)
 
 
-def exported_of(scope: Scope, wire: WireSpan) -> Exported:
+def exported_of(scope: Scope, wire: WireSpan, known: Resources) -> Exported:
     """Give a span that came as OTLP has it; what is said in attributes for our own fields goes back to these.
 
     Args:
-        scope: What it shares with others; its resource is kept as it is.
+        scope: What it shares with others.
         wire: The span. Ids may be anything; hex ones are made lower case.
+        known: The resources seen so far.
 
     Raises:
         ValueError: An attribute that stands for a field of the record holds what cannot be its value.
     """
     attributes, found = _told(wire.attributes)
-    _add_natives(attributes, scope, wire)
+    native = _natives(wire)
+    resource = known.one({**native, **scope.resource}) if native else scope.resource
     marks = _Marks(found)
     end: int | None = marks.number("end", wire.end)
     if end == 0 and "end" not in found:
@@ -57,9 +59,9 @@ def exported_of(scope: Scope, wire: WireSpan) -> Exported:
         execution_count=marks.number("execution_count", 0) if "execution_count" in found else None,
         notebook=marks.text("notebook", None),
         sampled=found.get("sampled") is not False,
-        service=marks.text("service", text_in(scope.resource, "service.name")),
+        service=marks.text("service", text_in(resource, "service.name")),
         scope=scope.name,
-        resource=scope.resource,
+        resource=resource,
         attributes=attributes,
         events=[_event(event) for event in wire.events] if wire.events else (),
         links=[_link(link) for link in wire.links] if wire.links else (),
@@ -82,9 +84,7 @@ class _Marks:
         self._found = found
 
     def text(self, field: str, default: str | None) -> str | None:
-        if not self._found or field not in self._found:
-            return default
-        value = self._found[field]
+        value = self._found.get(field, default)
         if value is None or isinstance(value, str):
             return value
         raise ValueError(f"{PREFIX}{field} is {type(value).__name__}, expected text")
@@ -103,19 +103,16 @@ class _Marks:
         return found or ()
 
 
-def _add_natives(attributes: dict[str, Any], scope: Scope, wire: WireSpan) -> None:
-    for key, value in scope.extras.items():
-        attributes.setdefault(key, value)
+def _natives(wire: WireSpan) -> dict[str, Any]:
+    """Give what OTLP says of a span in fields that records have not."""
+    found: dict[str, Any] = {}
     if wire.dropped != (0, 0, 0):
-        for key, number in zip(
-            (otlp.DROPPED_ATTRIBUTES, otlp.DROPPED_EVENTS, otlp.DROPPED_LINKS), wire.dropped, strict=True
-        ):
-            if number:
-                attributes.setdefault(key, number)
+        found = {key: number for key, number in zip(_DROPPED, wire.dropped, strict=True) if number}
     if wire.trace_state:
-        attributes.setdefault(otlp.TRACE_STATE, wire.trace_state)
+        found[otlp.TRACE_STATE] = wire.trace_state
     if wire.flags & ~otlp.USUAL_FLAGS:
-        attributes.setdefault(otlp.FLAGS, wire.flags)
+        found[otlp.FLAGS] = wire.flags
+    return found
 
 
 def _told(attributes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from mirascope_ops.core import attributes as keys
@@ -26,6 +27,7 @@ _MIN_INT, _MAX_INT = -(2**63), 2**63 - 1
 _MAX_DEPTH: Final = 24
 _HEX: Final = re.compile("[0-9a-f]+").fullmatch
 _SAMPLED: Final = 1  # W3C Trace Context's flag
+_PLAIN_TYPES: Final = frozenset((bool, float, type(None)))
 _PLAIN_FIELDS: Final = ("run_id", "cell_id", "execution_count", "notebook")
 
 
@@ -39,7 +41,8 @@ def wire_of(exported: Exported) -> tuple[Scope, WireSpan]:
         What it shares with others, and the span itself.
     """
     record = exported.record
-    said, native = _said(record.attributes, _SPAN_NATIVES)
+    said, _ = _said(record.attributes, {})
+    resource, native = _divided(record.resource)
     marks: dict[str, Any] = {}
     trace_id = _hex_id(record.trace_id, 32, "trace_id", marks)
     span_id = _hex_id(record.span_id, 16, "span_id", marks)
@@ -55,7 +58,7 @@ def wire_of(exported: Exported) -> tuple[Scope, WireSpan]:
         told = [_annotation_pairs(annotation) for annotation in exported.annotations]
         marks["annotations"] = told if _fits(told, 0) else codec.encode(told)
     said.update((PREFIX + field, _otlp(value)) for field, value in marks.items())
-    extras = {key: native.pop(key) for key in _SCOPE_NATIVES if key in native}
+    extras = {key: native.pop(key) for key in _SCOPE_NATIVES if key in native} if native else {}
     span = WireSpan(
         trace_id, span_id, parent_id, codec.text(record.name), kind, start, end, code,
         codec.text(record.status_message), said,
@@ -65,7 +68,15 @@ def wire_of(exported: Exported) -> tuple[Scope, WireSpan]:
         native.get(otlp.TRACE_STATE, ""),
         native.get(otlp.FLAGS, _SAMPLED if record.sampled else 0),
     )  # fmt: skip
-    return Scope(record.resource, record.scope, extras), span
+    return Scope(resource, record.scope, extras), span
+
+
+def _divided(resource: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Divide what a record keeps with its resource into the resource, and what has a field of its own in OTLP."""
+    if _SPAN_NATIVES.keys().isdisjoint(resource):
+        return resource, {}
+    native = {key: value for key, value in resource.items() if key in _SPAN_NATIVES and _SPAN_NATIVES[key](value)}
+    return {key: value for key, value in resource.items() if key not in native}, native
 
 
 def _unsaid(record: SpanRecord, code: int, kind: int) -> dict[str, Any]:
@@ -73,14 +84,16 @@ def _unsaid(record: SpanRecord, code: int, kind: int) -> dict[str, Any]:
     found = {field: value for field in _PLAIN_FIELDS if (value := getattr(record, field)) is not None}
     if not record.sampled:
         found["sampled"] = False
-    expected = (
-        ("status", record.status, status_of(code, record.end)),
-        ("span_kind", record.span_kind, KINDS[kind]),
-        ("session_id", record.session_id, text_in(record.attributes, keys.SESSION_ID)),
-        ("session_attributes", record.session_attributes, text_in(record.attributes, keys.SESSION_ATTRIBUTES)),
-        ("service", record.service, text_in(record.resource, "service.name")),
-    )
-    found.update((field, value) for field, value, told in expected if value != told)
+    if record.status != status_of(code, record.end):
+        found["status"] = record.status
+    if record.span_kind != KINDS[kind]:
+        found["span_kind"] = record.span_kind
+    if record.session_id != text_in(record.attributes, keys.SESSION_ID):
+        found["session_id"] = record.session_id
+    if record.session_attributes != text_in(record.attributes, keys.SESSION_ATTRIBUTES):
+        found["session_attributes"] = record.session_attributes
+    if record.service != text_in(record.resource, "service.name"):
+        found["service"] = record.service
     return found
 
 
@@ -115,25 +128,35 @@ def _said(
     native: dict[str, Any] = {}
     exact: dict[str, Any] = {}
     for key, value in attributes.items():
-        if natives and key in natives and natives[key](value):
+        if key in natives and natives[key](value):
             native[key] = value
             continue
-        name = codec.text(str(key))
-        if name.startswith(PREFIX):
-            name = otlp.ESCAPED + name[len(PREFIX) :]
-        if type(value) is str:
-            said[name] = codec.text(value)
-            continue
-        said[name] = _otlp(value)
-        if not _fits(value, 0):
-            exact[name] = value
+        name = _name(key)
+        kind = cast("type[Any]", type(value))
+        if kind is str:
+            said[name] = value if value.isascii() else codec.text(value)
+        elif kind in _PLAIN_TYPES or (kind is int and _MIN_INT <= value <= _MAX_INT):
+            said[name] = value
+        else:
+            said[name] = _otlp(value)
+            if not _fits(value, 0):
+                exact[name] = value
     if exact:
         said[otlp.EXACT] = codec.encode(exact)
     return said, native
 
 
+@lru_cache(4096, typed=True)
+def _name(key: Any) -> str:
+    """Give the name under which an attribute is written; programs have few of them."""
+    name = codec.text(str(key))
+    return otlp.ESCAPED + name[len(PREFIX) :] if name.startswith(PREFIX) else name
+
+
 def _fits(value: Any, depth: int) -> bool:
     """Whether OTLP can hold a value as it is."""
+    if type(value) is str:
+        return True
     if isinstance(value, int):
         return _MIN_INT <= value <= _MAX_INT
     if isinstance(value, Mapping):
@@ -147,7 +170,9 @@ def _fits(value: Any, depth: int) -> bool:
 def _otlp(value: Any, depth: int = 0) -> Any:
     """Make a value of nothing but what OTLP holds: None, bool, 64-bit int, float, str, bytes, list, dict."""
     plain: Any
-    if value is None or isinstance(value, (bool, float)):
+    if type(value) is str:
+        plain = value if value.isascii() else codec.text(value)
+    elif value is None or isinstance(value, (bool, float)):
         plain = value
     elif isinstance(value, int):
         plain = int(value) if _MIN_INT <= value <= _MAX_INT else str(codec.decode(codec.encode(value)))

@@ -52,7 +52,7 @@ class SpanRecord(NamedTuple):
         sampled: Whether the user's sampler would have exported the span.
         service: The resource's `service.name`, or None.
         scope: Name of the instrumentation scope.
-        resource: The resource's attributes.
+        resource: The resource's attributes; of a span that came as OTLP also what that says beside, under `otel.`.
         attributes: The span's attributes: str, bool, int, float, or lists of these.
         events: The span's events, in the order in which they were added.
         links: The span's links.

@@ -46,7 +46,7 @@ empty_or = lambda inner: st.just(()) | st.lists(inner, min_size=1, max_size=2)  
 
 @st.composite
 def records(draw, trace_ids=trace_ids, span_ids=span_ids, times=times, starts=None):
-    resource = draw(st.dictionaries(keys, scalars, max_size=3))
+    resource = draw(st.dictionaries(keys, scalars | st.just({"team": "a"}), max_size=3))
     end = draw(st.none() | times)
     service = resource.get("service.name")
     return SpanRecord(

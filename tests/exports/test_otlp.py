@@ -250,12 +250,12 @@ def test_what_the_sdks_exporter_encodes_is_read(form, sdk_spans, written):
     assert pay.links == [LinkRecord(order.trace_id, order.span_id, {"why": "because"})]
     attributes = dict(order.attributes)
     assert math.isnan(attributes.pop("nan"))
-    assert attributes == {
-        "n": 3, "ok": True, "share": 0.5, "tags": ["a", "b"],
-        "otel.scope.version": "1.2.3", "otel.scope.schema_url": "https://schema.example/1",
-        "otel.scope.attributes": {"team": "a"},
-    }  # fmt: skip
+    assert attributes == {"n": 3, "ok": True, "share": 0.5, "tags": ["a", "b"]}
     assert type(attributes["n"]) is int
+    assert order.resource["otel.scope.version"] == "1.2.3"
+    assert order.resource["otel.scope.schema_url"] == "https://schema.example/1"
+    assert order.resource["otel.scope.attributes"] == {"team": "a"}
+    assert order.resource is pay.resource
 
 
 def test_what_otlp_has_and_records_have_not_comes_back_to_its_place(sdk_spans, tmp_path):

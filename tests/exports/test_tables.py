@@ -69,6 +69,42 @@ def _equal(value):
     return "NaN" if isinstance(value, float) and math.isnan(value) else value
 
 
+CORPUS = sorted((Path(__file__).parent.parent / "analysis" / "data" / "corpus").glob("*.jsonl.gz"))
+
+
+@pytest.mark.parametrize("capture", CORPUS, ids=lambda path: path.name.partition(".")[0])
+def test_what_other_libraries_emitted_is_read_and_goes_every_way_unchanged(capture, tmp_path):
+    found = ops.read_otlp(capture)
+
+    back = [
+        ops.read_otlp(found.to_otlp(tmp_path / "spans.jsonl")),
+        ops.read_otlp(found.to_otlp(tmp_path / "spans.pb")),
+    ]
+    table = ops.read_parquet(found.to_parquet(tmp_path / "spans.parquet"))
+
+    assert len(found) > 20
+    for row, *others, from_table in zip(found, *back, table, strict=True):
+        if "lone" in row.name:
+            continue  # lone surrogates are no characters in a file
+        assert [said(other) for other in others] == [said(row)] * 2
+        # Tables hold attributes as JSON text, in which bytes are text.
+        if not any(isinstance(value, bytes) for value in row.attributes.values()):
+            assert said(from_table) == said(row)
+
+
+def test_edge_cases_have_the_attributes_that_were_emitted_and_no_others():
+    capture = next(path for path in CORPUS if path.name.startswith("edge_cases"))
+    truth = json.loads((capture.parent / "edge_cases.truth.json").read_text())
+
+    traces = {trace.trace_id: trace for trace in ops.read_otlp(capture).traces}
+
+    expected = {case["trace_id"]: case["expect"] for case in truth["cases"] if "attributes" in case["expect"]}
+    assert {trace: len(traces[trace][0].attributes) for trace in expected} == {
+        trace: told["attributes"] for trace, told in expected.items()
+    }
+    assert len(expected) == 3
+
+
 @pytest.fixture
 def talk():
     """A session with a chain around a model call, a failure, and annotations."""
