@@ -59,8 +59,10 @@ def close_call(span: Span, site: CallSite, result: Any) -> None:
     try:
         if result is not None:
             kind = responses.kind_of(result)
-            if kind is None or not site.captures(result=True):
-                output = site.capture_result(result)
+            if not site.captures(result=True):
+                pass
+            elif kind is None:
+                output = capture.dump_result(result)
             elif kind == "whole":
                 output = responses.record_response(span, result)
             elif streams.follow(span, result):

@@ -147,11 +147,19 @@ def dump_arguments(values: tuple[Any, ...]) -> str | None:
         The text, or None where the values need the care of `dump_fields`: something to mask, something over
         the limit, something that orjson refuses.
     """
+    longest = policy.longest_as_is
+    for value in values:
+        kind = type(value)  # pyright: ignore[reportUnknownVariableType] - whatever the user's value is
+        if kind is str:
+            if len(value) > longest:
+                return None
+        elif kind not in _FLAT and bounds.is_big(value):
+            return None
     try:
         data = _dumps(values, summarise)
     except Exception:  # noqa: BLE001 - dump_fields describes whatever failed
         return None
-    if len(data) > policy.longest_as_is:
+    if len(data) > longest:
         return None
     found = data.decode()
     if '":' in found and policy.mask_secrets and masking.may_hold_secret(found):
@@ -168,23 +176,32 @@ def dump_result(value: Any) -> Any:
         value: What the traced function returned.
     """
     kind = type(value)  # pyright: ignore[reportUnknownVariableType] - whatever the user's value is
-    if kind is dict and _ORDINARY_KEYS.issuperset(value) and _FLAT.issuperset(map(type, value.values())):
-        # The most frequent kind of result, without a search for secrets: no key of it is one.
-        try:
-            data = _dumps(value)
-        except Exception:  # noqa: BLE001 - a lone surrogate, an int of more than 64 bits
-            return dump(value)
-        return data.decode() if len(data) <= policy.longest_as_is else dump(value)
+    if kind is dict and _ORDINARY_KEYS.issuperset(value) and (found := _dump_flat(value)) is not None:
+        return found
     if kind is str:
         return text(value)
     if kind in _PRIMITIVES:
         return _primitive(value, "")
     if value is None:
         return None
-    found = dump(value)
+    found = _dump_within(value, "")
     if kind is dict and len(value) <= _MAX_FIELDS and len(_ORDINARY_KEYS) < _MAX_KEYS:
         _ORDINARY_KEYS.update(key for key in value if type(key) is str and not masking.is_secret(key))
     return found
+
+
+def _dump_flat(fields: dict[str, Any]) -> str | None:
+    """Dump the most frequent kind of result, of which no key is secret, without searching for one; None for others."""
+    longest = policy.longest_as_is
+    for value in fields.values():
+        kind = type(value)  # pyright: ignore[reportUnknownVariableType] - whatever the user's value is
+        if (len(value) > longest) if kind is str else kind not in _FLAT:
+            return None
+    try:
+        data = _dumps(fields)
+    except Exception:  # noqa: BLE001 - a lone surrogate, an int of more than 64 bits
+        return None
+    return data.decode() if len(data) <= longest else None
 
 
 def text(value: str, key: str = "") -> str:

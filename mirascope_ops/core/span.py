@@ -297,17 +297,9 @@ class Span(otel_trace.Span, ReadableSpan):
         Args:
             end_time: Nanoseconds since the epoch; now where None.
         """
-        if self._end_time is not None or not self._id:
-            return
-        self._end_time = end_time or clock.now()
-        _OPEN.pop(self._id, None)
-        try:
-            backend.sink(self.record())
-            pipe = self._pipe
-            if pipe.exporting and self._readable:
-                pipe.multi.on_end(self)
-        except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
-            guard.report("recording a span", error)
+        token, self._context_token = self._context_token, None  # it stays current, as OpenTelemetry's spans do
+        self.finish_at(end_time)
+        self._context_token = token
 
     # -- the SDK's ReadableSpan, made when it is read -----------------------------------------------------------
 
@@ -445,18 +437,26 @@ class Span(otel_trace.Span, ReadableSpan):
             try:
                 _reset(token)
             except (ValueError, RuntimeError):
-                context.detach(token, context.SPAN_KEY, self)
-        self.end(end_time)
+                context.detach(token, _SPAN_KEY, self)
+        number = self._id
+        if self._end_time is not None or not number:
+            return
+        self._end_time = end_time or clock.now()
+        _OPEN.pop(number, None)
+        try:
+            backend.sink(self.record())
+            pipe = self._pipe
+            if pipe.exporting and self._readable:
+                pipe.multi.on_end(self)
+        except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
+            guard.report("recording a span", error)
 
     def leave(self) -> None:
         """Make current again what was before; the span stays open."""
         token = self._context_token
         if token is not None:
             self._context_token = None
-            try:
-                _reset(token)
-            except (ValueError, RuntimeError):
-                context.detach(token, context.SPAN_KEY, self)
+            context.detach(token, _SPAN_KEY, self)
 
     def all_attributes(self) -> dict[str, Any]:
         """Return every attribute, whole, as it is exported and stored."""

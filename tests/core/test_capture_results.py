@@ -47,3 +47,26 @@ def test_endless_new_keys_are_not_remembered_without_end():
     dump_result(dict.fromkeys((f"one of many keys {number}" for number in range(20_000)), 1))
 
     assert len(capture._ORDINARY_KEYS) <= 10_064
+
+
+def test_a_result_too_big_to_be_written_out_is_never_written_out():
+    looked_at = []
+
+    class Item(dict):
+        def values(self):
+            looked_at.append(self)
+            return super().values()
+
+    part = [{"n": number} for number in range(1_000)]
+    big = [part] * 1_000  # a million fields, for the memory of a thousand
+
+    found = dump_result({"items": big, "more": Item(n=1)})
+
+    assert len(found) <= capture.policy.limit + 100
+    assert not looked_at
+
+
+def test_a_long_string_among_the_arguments_is_left_to_the_way_that_cuts_first():
+    assert capture.dump_arguments(("x" * (capture.policy.limit + 1), 1)) is None
+    assert capture.dump_arguments((1, [["x"] * 1_000] * 1_000)) is None
+    assert capture.dump_arguments(("x" * 100, 1)) is not None
