@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+import types
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -194,48 +195,93 @@ def raw_request() -> Callable[[str, bytes], bytes]:
     return send
 
 
-@pytest.fixture
-def run_beside(tmp_path, llm_server) -> Callable[..., list[dict[str, Any]]]:
-    """Run a program beside other libraries, in a new interpreter; gives the spans that are in its store afterwards.
+class Beside:
+    """What a program recorded that ran beside other libraries.
 
-    Other libraries warn of one another, so warnings are no errors there. A faulty processor of ours is.
+    Attributes:
+        told: What the program put into `told`, as JSON keeps it.
+        spans: The spans in its store, as `ops.get_session` and `ops.spans` read them.
+        totals: The totals of each session.
     """
 
-    def run(program: str) -> list[dict[str, Any]]:
-        path = tmp_path / "beside.py"
-        path.write_text(textwrap.dedent(_BEFORE) + textwrap.dedent(program) + textwrap.dedent(_AFTER), encoding="utf-8")
-        environment = {
-            **os.environ,
-            "MIRASCOPE_OPS_STORE": str(tmp_path / "beside.db"),
+    def __init__(self, printed: str) -> None:
+        found = json.loads(printed)
+        self.told: dict[str, Any] = found["told"]
+        self.spans = [types.SimpleNamespace(**span) for span in found["spans"]]
+        self.totals = {key: types.SimpleNamespace(**totals) for key, totals in found["totals"].items()}
+
+    def of(self, session: str | None) -> list[types.SimpleNamespace]:
+        """Return the spans of a session, in the order in which they started."""
+        return [span for span in self.spans if span.session == session]
+
+    def tree(self, session: str | None) -> list[tuple[str, str | None]]:
+        """Return each span's name and its parent's."""
+        return [(span.name, span.parent) for span in self.of(session)]
+
+
+@pytest.fixture(scope="session")
+def run_beside(tmp_path_factory, loopback_model) -> Callable[..., Beside]:
+    """Run a program beside other libraries, in a new interpreter.
+
+    Other libraries warn of one another, so warnings are no errors there. A fault of ours is. The session's own
+    fixture, so that the tests of a module can share one run: these libraries take seconds to import.
+    """
+
+    def run(program: str, **environment: str) -> Beside:
+        folder = tmp_path_factory.mktemp("beside")
+        path = folder / "beside.py"
+        path.write_text(_BEFORE + textwrap.dedent(program) + _AFTER, encoding="utf-8")
+        settings = {
             "LOGFIRE_IGNORE_NO_CONFIG": "1",
+            "MIRASCOPE_OPS_STORE": str(folder / "beside.db"),
+            "OPENAI_API_KEY": "unused",
+            "OPENAI_BASE_URL": loopback_model.base_url,
         }
         done = subprocess.run(
             [sys.executable, str(path)],
-            env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=170, check=False,
+            env={**os.environ, **settings, **environment},
+            cwd=folder, capture_output=True, text=True, timeout=170, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
+        return Beside(done.stdout.splitlines()[-1])
 
     return run
 
 
-_BEFORE = """
-    import json
-    from mirascope_ops import ops
-    from mirascope_ops.core import guard
+_BEFORE = """\
+import json
 
-    guard.strict(on=True)
+from mirascope_ops import ops
+from mirascope_ops.core import guard
+
+guard.strict(on=True)
+told = {}
 """
 _AFTER = """
-    spans = ops.spans()
-    names = {span.span_id: span.name for span in spans}
-    print()
-    print(json.dumps([
-        {
-            "name": span.name, "parent": names.get(span.parent_id), "kind": span.kind, "session": span.session_id,
-            "model": span.model, "tokens": [span.input_tokens, span.output_tokens], "status": span.status,
-            "ttft": span.ttft, "counted": spans.totals.llm_calls, "counted_tokens": spans.totals.output_tokens,
+spans = ops.spans()
+names = {span.span_id: span.name for span in spans}
+sessions = [ops.get_session(session.id) for session in ops.sessions()]
+known = {span.span_id for session in sessions for span in session.spans}
+assert known == {span.span_id for span in spans if span.session_id}, "a session misses a span of its own"
+print()
+print(json.dumps({
+    "told": told,
+    "totals": {
+        session.id: {
+            "calls": session.spans.totals.llm_calls,
+            "tokens": [session.spans.totals.input_tokens, session.spans.totals.output_tokens],
         }
-        for span in spans
-    ]))
+        for session in sessions
+    },
+    "spans": [
+        {
+            "name": span.name, "parent": names.get(span.parent_id, span.parent_id), "session": span.session_id,
+            "kind": span.kind, "status": span.status, "scope": span.scope, "trace": span.trace_id, "id": span.span_id,
+            "model": span.model, "provider": span.provider, "tokens": [span.input_tokens, span.output_tokens],
+            "ttft": span.ttft, "input": span.input, "output": span.output,
+            "error": span.error_type, "message": span.error_message,
+        }
+        for span in sorted(spans, key=lambda span: span.start)
+    ],
+}))
 """

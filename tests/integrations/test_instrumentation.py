@@ -98,6 +98,126 @@ def test_where_nothing_is_installed_it_says_what_to_install(monkeypatch):
     assert "pip install" in repr(done)
 
 
+# -- the OpenAI client, in an interpreter for each instrumentation ----------------------------------------------------
+
+ASK = """
+import asyncio
+
+import openai
+
+told["first"] = repr(ops.instrument(*NAMES))
+told["again"] = repr(ops.instrument(*NAMES))
+client, client_async = openai.OpenAI(), openai.AsyncOpenAI()
+STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
+
+def asked(model="gpt-4o-mini", **options):
+    return {"model": model, "messages": [{"role": "user", "content": "Thanks!"}], **options}
+
+def piece(chunk):
+    return chunk.choices[0].delta.content or "" if chunk.choices else ""
+
+@ops.trace
+def answer(**options):
+    return client.chat.completions.create(**asked(**options)).choices[0].message.content
+
+@ops.trace
+async def answer_async():
+    return (await client_async.chat.completions.create(**asked())).choices[0].message.content
+
+@ops.trace
+def stream():
+    return "".join(map(piece, client.chat.completions.create(**asked(**STREAMED))))
+
+@ops.trace
+async def stream_async():
+    return "".join([piece(chunk) async for chunk in await client_async.chat.completions.create(**asked(**STREAMED))])
+
+async def both():
+    with ops.session(id="async"):
+        told["async"] = await answer_async()
+    with ops.session(id="stream-async"):
+        told["stream-async"] = await stream_async()
+
+with ops.session(id="sync"):
+    told["sync"] = answer()
+with ops.session(id="stream"):
+    told["stream"] = stream()
+asyncio.run(both())
+with ops.session(id="failed"):
+    try:
+        answer(model="boom-500")
+    except openai.InternalServerError:
+        told["failed"] = True
+answer()
+"""
+PACKAGES = {
+    "opentelemetry-instrumentation-openai-v2": "chat gpt-4o-mini",
+    "openinference-instrumentation-openai": "ChatCompletion",
+    "opentelemetry-instrumentation-openai": "openai.chat",
+}
+
+
+@pytest.fixture(scope="module", params=PACKAGES)
+def package(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def asked(run_beside, package):
+    return run_beside(f"NAMES = {[package]}\n{ASK}")
+
+
+@pytest.mark.slow
+def test_it_says_what_it_switched_on_and_what_was_on_already(asked, package):
+    assert asked.told["first"] == f"Switched on: openai ({package})"
+    assert asked.told["again"] == f"On already: openai ({package})"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("session", "function"),
+    [("sync", "answer"), ("async", "answer_async"), ("stream", "stream"), ("stream-async", "stream_async")],
+)
+def test_a_call_of_the_openai_client_appears_under_the_traced_function_in_its_session(
+    asked, package, session, function
+):
+    root, call = asked.of(session)
+
+    assert asked.told[session] == root.output == "You are welcome."
+    assert (root.name, root.parent, root.kind, root.scope) == (function, None, "other", "mirascope_ops")
+    assert (call.name, call.parent, call.kind) == (PACKAGES[package], function, "llm")
+    assert (call.model, call.provider, call.tokens) == ("gpt-4o-mini", "openai", [5, 3])
+    assert call.status in {"unset", "ok"}
+    assert (asked.totals[session].calls, asked.totals[session].tokens) == (1, [5, 3])
+
+
+@pytest.mark.slow
+def test_a_failed_call_is_an_error_on_both_spans(asked):
+    root, call = asked.of("failed")
+
+    assert asked.told["failed"]
+    assert (root.status, call.status, call.kind, call.model) == ("error", "error", "llm", "boom-500")
+    assert call.error.rpartition(".")[2] == "InternalServerError"
+    assert "as it was asked to" in call.message
+
+
+@pytest.mark.slow
+def test_a_call_outside_of_sessions_is_in_none(asked, package):
+    assert asked.tree(None) == [("answer", None), (PACKAGES[package], "answer")]
+
+
+@pytest.mark.slow
+def test_all_instrumentations_of_a_library_together_count_a_call_once(run_beside):
+    found = run_beside(f"NAMES = []\n{ASK}")
+
+    assert [f"openai ({package})" in found.told["first"] for package in PACKAGES] == [True] * 3
+    assert "Failed" not in found.told["first"]
+    assert found.told["again"].startswith("On already: ")
+    for session in ("sync", "async", "stream", "stream-async"):
+        assert [span.kind for span in found.of(session)] == ["other", "llm", "llm", "llm"]
+        assert (found.totals[session].calls, found.totals[session].tokens) == (1, [5, 3])
+
+
 # -- mirascope.llm --------------------------------------------------------------------------------
 
 
