@@ -87,8 +87,8 @@ def test_what_other_libraries_emitted_is_read_and_goes_every_way_unchanged(captu
         if "lone" in row.name:
             continue  # lone surrogates are no characters in a file
         assert [said(other) for other in others] == [said(row)] * 2
-        # Tables hold attributes as JSON text, in which bytes are text.
-        if not any(isinstance(value, bytes) for value in row.attributes.values()):
+        # Tables hold attributes as JSON text, in which bytes are text, and no time after the year 2262.
+        if (row.end or 0) < 2**63 and not any(isinstance(value, bytes) for value in row.attributes.values()):
             assert said(from_table) == said(row)
 
 
