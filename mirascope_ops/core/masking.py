@@ -69,6 +69,13 @@ _TOKEN_OWNERS: Final = frozenset(
 _SEPARATORS: Final = re.compile(r"[^a-z0-9]+")
 _KEY: Final = re.compile(r'"((?:[^"\\]|\\.)*)":')  # a key of JSON without spaces: only keys are followed by a colon
 
+# What stands before a value in a repr (`name=`, `'name': `), and the value. It may be cut off; and where one ends that
+# is a call (`Token('a', 'b')`) nobody knows, so all that follows counts as a part of it.
+_ASSIGNMENT: Final = re.compile(r"""([A-Za-z_][\w.-]*)['"]?(?:=|: )""")
+_VALUE: Final = re.compile(
+    r"""b?'(?:[^'\\]|\\.)*(?:'|$)|b?"(?:[^"\\]|\\.)*(?:"|$)|[^\s,()\[\]{}'"]*[(\[{].*|[^\s,)\]}>]+""", re.DOTALL
+)
+
 
 @lru_cache(maxsize=4096)
 def is_secret(key: str) -> bool:
@@ -149,3 +156,26 @@ def mask(value: Any, redact: Callable[[str, Any], Any] | None = None, key: str =
         items = cast("list[Any]", value)
         return [mask(item, redact, "" if redact is None else key) for item in items]
     return value
+
+
+def mask_repr(text: str) -> str:
+    """Mask the values that stand under secret names in a repr.
+
+    Args:
+        text: What an object says of itself.
+
+    Example:
+        >>> mask_repr("Client(host='db', api_key='sk-1', retries=3)")
+        "Client(host='db', api_key=[masked], retries=3)"
+    """
+    if not _mentions_secret(text.lower()):
+        return text
+    found: list[str] = []
+    at = 0
+    while assignment := _ASSIGNMENT.search(text, at):
+        found.append(text[at : assignment.end()])
+        at = assignment.end()
+        if is_secret(assignment[1]) and (value := _VALUE.match(text, at)):
+            found.append(MASK)
+            at = value.end()
+    return "".join(found) + text[at:]

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
-from mirascope_ops.core import bounds, patience
+from mirascope_ops.core import bounds, masking, patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,13 @@ def describe(value: Any) -> str:
         return f"<{type_name(kind)} object, whose repr takes long>"
     except Exception as error:  # noqa: BLE001 - a failing __repr__ is the user's business, not a failed call
         return f"<{type_name(kind)} object, whose repr raised {type(error).__name__}>"
-    return _shortened(text, _REPR_LIMIT)
+    return _masked(_shortened(text, _REPR_LIMIT))
+
+
+def _masked(text: str) -> str:
+    from mirascope_ops.core import capture  # it imports this module
+
+    return masking.mask_repr(text) if capture.policy.mask_secrets else text
 
 
 def outline(value: Any) -> str:

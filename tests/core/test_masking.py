@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mirascope_ops import ops
 from mirascope_ops.core.capture import attribute, dump
-from mirascope_ops.core.masking import MASK, is_secret, mask, may_hold_secret
+from mirascope_ops.core.masking import MASK, is_secret, mask, mask_repr, may_hold_secret
 
 SECRET = [
     "authorization",
@@ -362,3 +362,53 @@ def test_redact_can_be_taken_away(only):
 def test_redact_that_is_no_function_is_refused():
     with pytest.raises(ops.ConfigurationError, match="redact"):
         ops.configure(redact="password")
+
+
+# -- in what objects say of themselves -------------------------------------------------------------
+
+
+class Client:
+    def __init__(self, told: str) -> None:
+        self._told = told
+
+    def __repr__(self) -> str:
+        return self._told
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("Client(api_key='sk-1', host='db')", f"Client(api_key={MASK}, host='db')"),
+        ('Client(password="it\'s sk-1", n=1)', f"Client(password={MASK}, n=1)"),
+        (r"Client(password='it\'s, sk-1', n=1)", f"Client(password={MASK}, n=1)"),
+        ("<Client token=sk-1 at 0x7f>", f"<Client token={MASK} at 0x7f>"),
+        (
+            "Client({'Authorization': 'Bearer sk-1', 'Accept': 'x'})",
+            f"Client({{'Authorization': {MASK}, 'Accept': 'x'}})",
+        ),
+        ("Client(secret=b'sk-1')", f"Client(secret={MASK})"),
+        ("Client(credentials=Credentials('a', 'sk-1'), n=1)", f"Client(credentials={MASK}"),
+        ("Client(cookies={'a': 'sk-1'})", f"Client(cookies={MASK}"),
+        ("Client(max_tokens=5, author='ada')", "Client(max_tokens=5, author='ada')"),
+    ],
+)
+def test_secrets_in_a_repr_are_masked(told, expected):
+    assert mask_repr(told) == expected
+    assert json.loads(dump([Client(told)])) == [expected]
+
+
+def test_a_secret_that_is_cut_off_with_its_repr_is_masked():
+    found = dump([Client("Client(" + "x" * 2020 + ", password='sk-1" + "y" * 5000)])
+
+    assert "sk-1" not in found
+
+
+def test_secrets_in_a_repr_are_kept_where_masking_is_off():
+    ops.configure(mask_secrets=False)
+
+    assert json.loads(dump([Client("Client(token='t')")])) == ["Client(token='t')"]
+
+
+@given(st.text(alphabet="ab'\"\\=:,(){}[] \n", max_size=60), st.sampled_from(["password=", "'token': ", "api_key="]))
+def test_any_repr_can_be_masked(text, name):
+    assert "hidden" not in mask_repr(f"{text} {name}'hidden' {text}")
