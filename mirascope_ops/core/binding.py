@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from opentelemetry import trace as otel_trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 
-from mirascope_ops.core import callables, context
+from mirascope_ops.core import backend, callables, context, guard
 from mirascope_ops.core.session import CURRENT, KEY, SessionContext, current_session
 
 if TYPE_CHECKING:
@@ -30,19 +30,27 @@ class BoundContext:
     """A function with the session and the span that were current when it was bound.
 
     It can be called any number of times, by several threads at once, and pickled: another process continues the
-    same run of the session, below the same span.
+    same run of the session, below the same span. What a call recorded there is stored before its result leaves: a
+    pool ends its workers with a signal (`with Pool() as pool` does), and they write nothing more.
     """
 
-    def __init__(self, fn: Any, session: SessionContext | None, span: otel_trace.Span | None) -> None:
+    def __init__(
+        self, fn: Any, session: SessionContext | None, span: otel_trace.Span | None, *, elsewhere: bool = False
+    ) -> None:
         self.__wrapped__ = fn
         self._session = session
         self._span = span
+        self._elsewhere = elsewhere
         functools.update_wrapper(self, fn, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function with the bound session and span current."""
-        with self.current():
-            return self.__wrapped__(*args, **kwargs)
+        try:
+            with self.current():
+                return self.__wrapped__(*args, **kwargs)
+        finally:
+            if self._elsewhere:
+                _store()
 
     @contextmanager
     def current(self) -> Generator[None]:
@@ -95,10 +103,17 @@ def bind_context(fn: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", bound)
 
 
+def _store() -> None:
+    try:
+        backend.get().flush()
+    except Exception as error:  # noqa: BLE001 - never the user's exception
+        guard.report("flushing the store", error)
+
+
 def _rebound(fn: Any, session: SessionContext | None, place: tuple[Any, ...] | None) -> BoundContext:
     """Unpickle: the span is in another process now, so it is a remote parent."""
     if place is None:
-        return BoundContext(fn, session, None)
+        return BoundContext(fn, session, None, elsewhere=True)
     trace_id, span_id, _, flags, state = place[:5]
     remote = SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags, trace_state=state)
-    return BoundContext(fn, session, NonRecordingSpan(remote))
+    return BoundContext(fn, session, NonRecordingSpan(remote), elsewhere=True)

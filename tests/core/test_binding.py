@@ -164,6 +164,28 @@ def test_other_processes_continue_the_same_run_and_their_spans_are_stored_once(m
     assert done.stdout.splitlines() == [str(results), "21 21 1", "True", "True"]
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_pool_that_ends_its_workers_with_a_signal_loses_no_span(run_python, method):
+    printed = run_python(
+        f"""
+        import multiprocessing
+        from mirascope_ops import ops
+
+        @ops.trace
+        def work(number):
+            return number
+
+        if __name__ == "__main__":
+            with ops.session(id="batch") as session, ops.span("root"):
+                with multiprocessing.get_context({method!r}).Pool(2) as pool:
+                    print(pool.map(ops.bind_context(work), range(20), chunksize=1) == list(range(20)))
+            print(len(session.spans.filter(name="work")))
+        """
+    )
+
+    assert printed.split() == ["True", "20"]
+
+
 def test_what_a_program_recorded_last_is_stored_though_it_ends_at_once(tmp_path):
     place = tmp_path / "spans.db"
     code = "from mirascope_ops import ops\nwith ops.session(id='a'), ops.span('last'): pass"
