@@ -245,13 +245,14 @@ def extract_session_attributes(headers: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def accepted_attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return those attributes that `ops.session` accepts; the others are logged, once a key."""
+    """Return those attributes that `ops.session` accepts; the first of the others is logged."""
     accepted: dict[str, Any] = {}
     for key, value in attributes.items():
         try:
             accepted.update(session(attributes={key: value}).attributes)
         except OpsError as error:
-            guard.warn_once(f"session attribute {key!r:.80}", f"mirascope_ops ignored a session attribute: {error}")
+            # Once, whatever the key: who sends the headers could make up keys without end.
+            guard.warn_once("session attribute", f"mirascope_ops ignored a session attribute: {error!s:.500}")
     return accepted
 
 

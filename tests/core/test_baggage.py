@@ -13,7 +13,7 @@ from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 
 from mirascope_ops import ops
-from mirascope_ops.core import baggage
+from mirascope_ops.core import baggage, guard
 from mirascope_ops.core.propagation import accepted_attributes, extract_session_attributes
 
 # https://www.w3.org/TR/baggage/#definition, without properties
@@ -187,3 +187,17 @@ def test_a_server_of_ones_own_opens_the_session_with_what_arrived(only):
 
     assert only().session_id == "s"
     assert json.loads(only().session_attributes) == {"user_tier": "premium", "turn": 3}
+
+
+def test_whoever_sends_headers_cannot_fill_the_log(caplog):
+    reported = set(guard._reported)
+    guard._reported.clear()
+
+    for number in range(50):
+        extract_session_attributes({"baggage": f"mirascope.session.k{number}=%5B1e999%5D"})
+        extract_session_attributes({"baggage": f"mirascope.session.k{number}=%FF"})
+        ops.extract_session_id({"X-Mirascope-Session-Id": f"{number}\x00"})
+        ops.extract_context({"traceparent": f"00-{number}"})
+
+    assert len(guard._reported) == len(caplog.records) <= 4
+    guard._reported.update(reported)
