@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from opentelemetry import trace as otel_trace
@@ -441,3 +442,69 @@ def test_a_disabled_sdk_records_nothing_and_calls_work(run_python):
 
     assert printed.split() == ["a", "None", "0", "0"]
     assert not run_python.store.exists()
+
+
+# -- over the wire ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def collector():
+    """A collector of OTLP over HTTP on this machine: its address, and the spans that came."""
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    came = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            request = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["content-length"])))
+            came.extend(request.resource_spans)
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1/traces", came
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("processor", [SimpleSpanProcessor, BatchSpanProcessor])
+def test_spans_reach_a_collector_over_http_ours_and_theirs_in_one_tree(collector, processor, recorded):
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    url, came = collector
+    provider = TracerProvider(resource=Resource({"service.name": "travel"}))
+    provider.add_span_processor(processor(OTLPSpanExporter(url)))
+    ops.configure(tracer_provider=provider)
+    tracer = provider.get_tracer("a stock library")
+
+    theirs = tracer.start_as_current_span("theirs")
+    with ops.session(id="a"), ops.span("outer") as outer, theirs, ops.span("inner") as inner:
+        inner.event("tick", at=1)
+        inner.add_link(outer.get_span_context(), {"why": "because"})
+        inner.error("lost")
+    flushed = provider.force_flush()
+    provider.shutdown()
+    with ops.span("after the shutdown"):
+        pass
+
+    found = {span.name: span for resource in came for scope in resource.scope_spans for span in scope.spans}
+    assert flushed
+    assert set(found) == {"outer", "theirs", "inner"}
+    assert sum(len(scope.spans) for resource in came for scope in resource.scope_spans) == 3
+    assert found["inner"].parent_span_id == found["theirs"].span_id
+    assert found["theirs"].parent_span_id == found["outer"].span_id
+    assert found["inner"].links[0].span_id == found["outer"].span_id
+    assert [event.name for event in found["inner"].events] == ["tick", "error"]
+    assert found["inner"].status.code == 2
+    sessions = [
+        {item.key: item.value.string_value for item in span.attributes}["session.id"] for span in found.values()
+    ]
+    assert sessions == ["a"] * 3
+    assert {item.value.string_value for item in came[0].resource.attributes} == {"travel"}
+    assert [span.name for span in recorded()] == ["outer", "theirs", "inner", "after the shutdown"]
