@@ -2,143 +2,165 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from mirascope_ops.analysis.plans import SLOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from mirascope_ops.analysis.rows import SpanRow
-
-Key = tuple[str, str]
-
+_TRACE, _SPAN, _PARENT, _START = SLOT["trace_id"], SLOT["span_id"], SLOT["parent_id"], SLOT["start"]
+_SESSION, _CONVERSATION, _KIND = SLOT["session_id"], SLOT["conversation_id"], SLOT["kind"]
 # What a span that takes over a session takes over with it, where it has none of its own.
-_WITH_SESSION = ("session_attributes", "user_id", "run_id")
+_WITH_SESSION = (SLOT["session_attributes"], SLOT["user_id"], SLOT["run_id"])
+_NONE = -1
 
 
-class Family(NamedTuple):
-    """The spans of some traces by their ids: their places, and their parents where those were read."""
-
-    places: dict[Key, int]
-    parents: dict[Key, Key]
-
-    def ancestors(self, key: Key) -> Iterator[Key]:
-        """Go up from a span, once through a cycle."""
-        seen = {key}
-        above = self.parents.get(key)
-        while above is not None and above not in seen:
-            seen.add(above)
-            yield above
-            above = self.parents.get(above)
-
-
-def inherit_sessions(rows: list[SpanRow]) -> None:
-    """Give every row that has no session its nearest ancestor's, else its trace's, else its conversation.
+def inherit_sessions(columns: Sequence[list[Any]]) -> None:
+    """Give every span that has no session its nearest ancestor's, else its trace's, else its conversation.
 
     Instrumentations write no session on the spans that they make for an application which does. Where a
     trace names conversations only, a conversation is the session.
 
     Args:
-        rows: The rows of whole traces, in any order; those that change are replaced in this list.
+        columns: The columns of the spans of whole traces, in the order of SpanRow's fields; changed in place.
     """
-    lacking = [place for place, row in enumerate(rows) if row.session_id is None]
-    if not lacking:
+    sessions = columns[_SESSION]
+    if None not in sessions:
         return
-    _spread(rows, lacking)
-    lacking = [place for place in lacking if rows[place].session_id is None]
-    talking = [place for place in lacking if rows[place].conversation_id is not None]
+    lacking = [place for place, session in enumerate(sessions) if session is None]
+    parents = parent_places(columns[_TRACE], columns[_SPAN], columns[_PARENT])
+    if len(lacking) < len(sessions):
+        _spread(columns, parents, lacking)
+        lacking = [place for place in lacking if sessions[place] is None]
+    conversations = columns[_CONVERSATION]
+    talking = [place for place in lacking if conversations[place] is not None]
     if talking:
         for place in talking:
-            rows[place] = rows[place]._replace(session_id=rows[place].conversation_id)
-        _spread(rows, [place for place in lacking if rows[place].session_id is None])
+            sessions[place] = conversations[place]
+        _spread(columns, parents, [place for place in lacking if sessions[place] is None])
 
 
-def settle_wrappers(rows: list[SpanRow], wrappers: Sequence[int]) -> None:
+def settle_wrappers(columns: Sequence[list[Any]], wrappers: Sequence[int]) -> None:
     """Decide what the spans are that carry a model's answer without having said what they are.
 
     Mirascope attaches the response to the span of the decorated function. That span is the model call
     where nothing below it is (no instrumentation recorded one), else it is the chain around the call.
 
     Args:
-        rows: The rows of whole traces, in any order; those that change are replaced in this list.
+        columns: The columns of the spans of whole traces, in the order of SpanRow's fields; changed in place.
         wrappers: The places of the spans in question.
     """
-    family = _family(rows, {rows[place].trace_id for place in wrappers})
-    above: set[Key] = set()
+    parents = parent_places(columns[_TRACE], columns[_SPAN], columns[_PARENT])
+    kinds = columns[_KIND]
+    for place in wrappers:
+        kinds[place] = "other"
+    above: set[int] = set()
 
-    def mark(key: Key) -> None:
-        for ancestor in family.ancestors(key):
+    def mark(place: int) -> None:
+        for ancestor in _ancestors(parents, place):
             if ancestor in above:
                 break
             above.add(ancestor)
 
-    for key, place in family.places.items():
-        if rows[place].kind == "llm":
-            mark(key)
-    inside_out = sorted(wrappers, key=lambda place: -sum(1 for _ in family.ancestors(_key(rows[place]))))
+    for place, kind in enumerate(kinds):
+        if kind == "llm":
+            mark(place)
+    inside_out = sorted(wrappers, key=lambda place: -sum(1 for _ in _ancestors(parents, place)))
     for place in inside_out:
-        key = _key(rows[place])
-        if key in above:
-            rows[place] = rows[place]._replace(kind="chain")
+        if place in above:
+            kinds[place] = "chain"
         else:
-            rows[place] = rows[place]._replace(kind="llm")
-            mark(key)
+            kinds[place] = "llm"
+            mark(place)
 
 
-def _spread(rows: list[SpanRow], lacking: Sequence[int]) -> None:
-    of_trace = _of_traces(rows, {rows[place].trace_id for place in lacking})
-    if not of_trace:
-        return
-    family = _family(rows, set(of_trace))
-    # Decide first, write later: a session that was taken over must not look like a row's own.
-    donors: dict[Key, SpanRow] = {}
+def parent_places(traces: Sequence[str], spans: Sequence[str], parents: Sequence[str | None]) -> list[int]:
+    """Find each span's parent among the spans.
+
+    Args:
+        traces: The spans' trace ids.
+        spans: Their span ids; of several spans with the same ids the last is the parent.
+        parents: Their parents' span ids, None at a root.
+
+    Returns:
+        For each span its parent's place, -1 where there is none or it is not among them.
+
+    Example:
+        >>> parent_places(["t", "t"], ["a", "b"], [None, "a"])
+        [-1, 0]
+    """
+    by_span = dict(zip(spans, range(len(spans)), strict=True))
+    if len(by_span) == len(spans):
+        # Span ids differ mostly, also between traces: looking for them alone is faster.
+        return [
+            place if place != _NONE and traces[place] == trace else _NONE
+            for place, trace in zip((by_span.get(parent, _NONE) for parent in parents), traces, strict=True)  # type: ignore[arg-type]
+        ]
+    by_both = dict(zip(zip(traces, spans, strict=True), range(len(spans)), strict=True))
+    return [by_both.get(both, _NONE) for both in zip(traces, parents, strict=True)]  # type: ignore[arg-type]
+
+
+def _ancestors(parents: Sequence[int], place: int) -> Iterator[int]:
+    """Go up from a span, once through a cycle."""
+    seen = {place}
+    above = parents[place]
+    while above != _NONE and above not in seen:
+        seen.add(above)
+        yield above
+        above = parents[above]
+
+
+def _spread(columns: Sequence[list[Any]], parents: Sequence[int], lacking: Sequence[int]) -> None:
+    # Decide first, write later: a session that was taken over must not look like a span's own.
+    donors = _donors(columns[_SESSION], parents, lacking)
+    without = [place for place in lacking if donors[place] == _NONE]
+    if without:
+        of_trace = _of_traces(columns, {columns[_TRACE][place] for place in without})
+        for place in without:
+            donors[place] = of_trace.get(columns[_TRACE][place], _NONE)
+    given = [(place, donor) for place in lacking if (donor := donors[place]) != _NONE]
+    for slot in _WITH_SESSION:
+        column = columns[slot]
+        for place, donor in given:
+            if column[place] is None:
+                column[place] = column[donor]
+    sessions = columns[_SESSION]
+    for place, session in [(place, sessions[donor]) for place, donor in given]:
+        sessions[place] = session
+
+
+def _donors(sessions: Sequence[str | None], parents: Sequence[int], lacking: Sequence[int]) -> dict[int, int]:
+    """For each span without a session, and those between, find the nearest ancestor that has one, or -1."""
+    donors: dict[int, int] = {}
     for place in lacking:
-        row = rows[place]
-        path = [_key(row)]
-        if row.trace_id not in of_trace or path[0] in donors:
+        if place in donors:
             continue
-        donor = of_trace[row.trace_id]
-        for key in family.ancestors(path[0]):
-            ancestor = rows[family.places[key]]
-            if key in donors or ancestor.session_id is not None:
-                donor = donors.get(key, ancestor)
+        path = [place]
+        donor = parents[place]
+        donors[place] = _NONE  # ends a cycle
+        while donor != _NONE and sessions[donor] is None:
+            if donor in donors:
+                donor = donors[donor]
                 break
-            path.append(key)
-        donors.update(dict.fromkeys(path, donor))
-    for place in lacking:
-        donor = donors.get(_key(rows[place]))
-        if donor is not None:
-            rows[place] = _taking_over(rows[place], donor)
+            donors[donor] = _NONE
+            path.append(donor)
+            donor = parents[donor]
+        for passed in path:
+            donors[passed] = donor
+    return donors
 
 
-def _taking_over(row: SpanRow, donor: SpanRow) -> SpanRow:
-    taken = {name: getattr(donor, name) for name in _WITH_SESSION if getattr(row, name) is None}
-    return row._replace(session_id=donor.session_id, **taken)
+def _of_traces(columns: Sequence[list[Any]], traces: set[str]) -> dict[str, int]:
+    """For each trace that has any, the span whose session counts for the whole trace: the root, else the first."""
+    found: dict[str, int] = {}
 
+    def seniority(place: int) -> tuple[bool, int]:
+        return columns[_PARENT][place] is not None, columns[_START][place]
 
-def _of_traces(rows: Sequence[SpanRow], traces: set[str]) -> dict[str, SpanRow]:
-    """For each trace that has any, the row whose session counts for the whole trace: the root, else the first."""
-    found: dict[str, SpanRow] = {}
-    for row in rows:
-        if row.session_id is not None and row.trace_id in traces:
-            other = found.get(row.trace_id)
-            if other is None or _seniority(row) < _seniority(other):
-                found[row.trace_id] = row
+    for place, (trace, session) in enumerate(zip(columns[_TRACE], columns[_SESSION], strict=True)):
+        if session is not None and trace in traces:
+            other = found.get(trace)
+            if other is None or seniority(place) < seniority(other):
+                found[trace] = place
     return found
-
-
-def _family(rows: Iterable[SpanRow], traces: set[str]) -> Family:
-    places = {_key(row): place for place, row in enumerate(rows) if row.trace_id in traces}
-    parents: dict[Key, Key] = {}
-    for row in rows:
-        above = (row.trace_id, row.parent_id or "")
-        if above in places:
-            parents[_key(row)] = above
-    return Family(places, parents)
-
-
-def _key(row: SpanRow) -> Key:
-    return row.trace_id, row.span_id
-
-
-def _seniority(row: SpanRow) -> tuple[bool, int]:
-    return row.parent_id is not None, row.start

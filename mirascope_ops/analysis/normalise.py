@@ -1,28 +1,41 @@
-"""From spans as they were emitted to rows in one vocabulary, ours."""
+"""From spans as they were emitted to one vocabulary, ours: as rows, or as the columns of a table."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 from mirascope_ops.analysis import annotations as annotated
+from mirascope_ops.analysis.batch import batches_of_records
 from mirascope_ops.analysis.errors import failure_of, has_failed
 from mirascope_ops.analysis.inheritance import inherit_sessions, settle_wrappers
-from mirascope_ops.analysis.plans import SLOT, Plan, plan_of
+from mirascope_ops.analysis.plans import SLOT, Plan, plan_of, read_all
 from mirascope_ops.analysis.rows import SpanRow
 from mirascope_ops.analysis.values import identifier, mapping, milliseconds, words
 from mirascope_ops.analysis.vocabulary import FIRST_TOKEN_EVENTS, USER_IN_SESSION
+from mirascope_ops.store.codec import SPAN_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from mirascope_ops.analysis.batch import Batch
+    from mirascope_ops.analysis.plans import Step
     from mirascope_ops.store.records import AnnotationRecord, SpanRecord
 
-Row = list[Any]
+Columns = list[list[Any]]  # one list for each field of SpanRow, in their order
+Later = dict[tuple[str, str], list["AnnotationRecord"]]
 
 _KIND, _TAGS, _TTFT, _COST = SLOT["kind"], SLOT["tags"], SLOT["ttft"], SLOT["cost"]
 _INPUT_TOKENS, _OUTPUT_TOKENS = SLOT["input_tokens"], SLOT["output_tokens"]
 _STATUS, _ERROR_TYPE, _ERROR_MESSAGE = SLOT["status"], SLOT["error_type"], SLOT["error_message"]
-_USER, _SESSION_ATTRIBUTES, _ANNOTATIONS = SLOT["user_id"], SLOT["session_attributes"], SLOT["annotations"]
+_USER, _ANNOTATIONS = SLOT["user_id"], SLOT["annotations"]
+_SESSION, _SESSION_ATTRIBUTES = SLOT["session_id"], SLOT["session_attributes"]
+# What the record itself says; with what is empty where no attribute says more.
+_RECORDED = {SLOT[name]: place for place, name in enumerate(SPAN_COLUMNS) if name in SLOT}
+_RECORDED[SLOT["status_code"]] = SPAN_COLUMNS.index("status")
+_EMPTY = {_TAGS: (), _ANNOTATIONS: ()}
+_make: Callable[[tuple[Any, ...]], SpanRow] = partial(cast("Any", tuple).__new__, SpanRow)
+"""As `SpanRow._make`, without a frame for each row."""
 
 
 def normalise(records: Sequence[SpanRecord], annotations: Sequence[AnnotationRecord] = ()) -> list[SpanRow]:
@@ -44,91 +57,142 @@ def normalise(records: Sequence[SpanRecord], annotations: Sequence[AnnotationRec
         >>> normalise([])
         []
     """
+    return rows_of(columns_of(batches_of_records(records), annotations))
+
+
+def columns_of(batches: Iterable[Batch], annotations: Sequence[AnnotationRecord] = ()) -> Columns:
+    """Read batches of spans as `normalise` does, into columns."""
     later = annotated.by_span(annotations)
-    rows: list[SpanRow] = []
+    columns: Columns = [[] for _ in SpanRow._fields]
     wrappers: list[int] = []
-    users: dict[str | None, str | None] = {None: None}
-    made = SpanRow._make
-    for record in records:
-        attributes = record.attributes
-        plan = plan_of(attributes)
-        row = _recorded(record)
-        _fill(row, attributes, plan)
-        if row[_USER] is None and (told := row[_SESSION_ATTRIBUTES]) is not None:
-            row[_USER] = users[told] if told in users else users.setdefault(told, _user(told))
-        if row[_KIND] is None:
-            row[_KIND] = plan.kind
-            if plan.wrapper:
-                wrappers.append(len(rows))
-        if plan.remarkable or later or record.events or record.status == "error":
-            _note_cost(row)
-            _note_events(row, record, plan)
-            _note_annotations(row, record, plan, later)
-        # The list is gone at once: rows that stay make the garbage collector work.
-        rows.append(made(row))
+    for batch in batches:
+        before = len(columns[_KIND])
+        part, undecided = read(batch, later)
+        wrappers += [before + place for place in undecided]
+        for column, more in zip(columns, part, strict=True):
+            column.extend(more)
+    settle(columns, wrappers)
+    return columns
+
+
+def rows_of(columns: Columns) -> list[SpanRow]:
+    """Make rows of columns."""
+    return list(map(_make, zip(*columns, strict=True)))
+
+
+def settle(columns: Columns, wrappers: Sequence[int]) -> None:
+    """Let spans take from those around them what they lack; the columns are those of whole traces.
+
+    Args:
+        columns: The columns; changed in place.
+        wrappers: The places of the spans of which their surroundings decide the kind.
+    """
     if wrappers:
-        settle_wrappers(rows, wrappers)
-    inherit_sessions(rows)
-    return rows
+        settle_wrappers(columns, wrappers)
+    inherit_sessions(columns)
 
 
-def _recorded(record: SpanRecord) -> Row:
-    """Start a row with what the record itself says, in the order of SpanRow's fields."""
-    start, end = record.start, record.end
-    return [
-        record.trace_id,
-        record.span_id,
-        record.parent_id or None,
-        record.session_id,
-        None,  # conversation_id
-        record.name,
-        None,  # kind
-        record.status,
-        start,
-        end,
-        # Clocks may go backwards: no duration is negative. A time of 0 is one that was not told.
-        None if end is None or not start else end - start if end > start else 0,
-        None,  # input
-        None,  # output
-        None,  # model
-        None,  # provider
-        None,  # input_tokens
-        None,  # output_tokens
-        None,  # cache_read_tokens
-        None,  # cost
-        None,  # ttft
-        None,  # error_type
-        None,  # error_message
-        None,  # user_id
-        (),  # tags
-        record.session_attributes,
-        record.cell_id,
-        record.execution_count,
-        record.notebook,
-        record.service,
-        record.scope,
-        record.attributes,
-        record.events,
-        record.links,
-        record.run_id,
-        (),  # annotations
-        record.span_kind,
-        record.status,
-        record.status_message,
-        record.sampled,
-        record.resource,
+def read(batch: Batch, later: Later) -> tuple[Columns, list[int]]:
+    """Read a batch of spans into columns, each span by itself.
+
+    Args:
+        batch: The spans.
+        later: Judgements on them.
+
+    Returns:
+        The columns, and the places of the spans of which `settle` must decide the kind.
+    """
+    number = len(batch)
+    columns: Columns = [
+        list(batch.told[_RECORDED[slot]]) if slot in _RECORDED else [_EMPTY.get(slot)] * number
+        for slot in range(len(SpanRow._fields))
     ]
+    columns[SLOT["attributes"]] = list(batch.attributes)
+    columns[SLOT["parent_id"]] = [parent or None for parent in columns[SLOT["parent_id"]]]
+    # Clocks may go backwards: no duration is negative. A time of 0 is one that was not told.
+    columns[SLOT["duration"]] = [
+        None if end is None or not start else end - start if end > start else 0
+        for start, end in zip(columns[SLOT["start"]], columns[SLOT["end"]], strict=True)
+    ]
+    wrappers: list[int] = []
+    remarkable: list[int] = [
+        place
+        for place, (events, status) in enumerate(zip(columns[SLOT["events"]], columns[_STATUS], strict=True))
+        if events or status == "error"
+    ]
+    for keys, places in _by_keys(batch.attributes).items():
+        plan = plan_of(keys)
+        whole = len(places) == number
+        found = batch.attributes if whole else [batch.attributes[place] for place in places]
+        for step in plan.steps:
+            _fill(columns[step.slot], step, places, found, whole=whole)
+        _fill_kinds(columns[_KIND], places, plan, wrappers)
+        if plan.remarkable:
+            remarkable += places
+    _fill_users(columns)
+    if later:
+        remarkable += range(number)
+    for place in dict.fromkeys(remarkable):
+        record = batch.record(place)
+        plan = plan_of(tuple(record.attributes))
+        _note_cost(columns, place)
+        _note_events(columns, place, record, plan)
+        _note_annotations(columns, place, record, plan, later)
+    return columns, sorted(wrappers)
 
 
-def _fill(row: Row, attributes: Mapping[str, Any], plan: Plan) -> None:
-    for slot, sources in plan.steps:
-        if row[slot]:
-            continue
-        for key, read in sources:
-            value = read(attributes if key is None else attributes[key])
-            if value is not None:
-                row[slot] = value
-                break
+def _by_keys(attributes: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], list[int]]:
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for place, keys in enumerate(map(tuple, attributes)):
+        group = groups.get(keys)
+        if group is None:
+            groups[keys] = [place]
+        else:
+            group.append(place)
+    return groups
+
+
+def _fill(
+    column: list[Any], step: Step, places: Sequence[int], found: Sequence[Mapping[str, Any]], *, whole: bool
+) -> None:
+    """Fill the places of one column for spans of one key set, from the first source that has a value."""
+    if step.recorded:
+        lacking = [index for index, place in enumerate(places) if not column[place]]
+        if not lacking:
+            return
+        if len(lacking) < len(places):
+            places, found, whole = [places[index] for index in lacking], [found[index] for index in lacking], False
+    values = read_all(step.sources[0], found)
+    for source in step.sources[1:]:
+        if None not in values:
+            break
+        lacking = [index for index, value in enumerate(values) if value is None]
+        for index, value in zip(lacking, read_all(source, [found[index] for index in lacking]), strict=True):
+            values[index] = value
+    if whole and None not in values:
+        column[:] = values
+        return
+    for place, value in zip(places, values, strict=True):
+        if value is not None:
+            column[place] = value
+
+
+def _fill_kinds(kinds: list[Any], places: Sequence[int], plan: Plan, wrappers: list[int]) -> None:
+    unnamed = [place for place in places if kinds[place] is None]
+    for place in unnamed:
+        kinds[place] = plan.kind
+    if plan.wrapper:
+        wrappers += unnamed
+
+
+def _fill_users(columns: Columns) -> None:
+    users: dict[str, str | None] = {}
+    column, told = columns[_USER], columns[_SESSION_ATTRIBUTES]
+    for place, attributes in enumerate(told):
+        if attributes is not None and column[place] is None:
+            if attributes not in users:
+                users[attributes] = _user(attributes)
+            column[place] = users[attributes]
 
 
 def _user(session_attributes: str) -> str | None:
@@ -136,18 +200,18 @@ def _user(session_attributes: str) -> str | None:
     return next((user for key in USER_IN_SESSION if (user := identifier(told.get(key)))), None)
 
 
-def _note_cost(row: Row) -> None:
-    if row[_COST] == 0 and not row[_INPUT_TOKENS] and not row[_OUTPUT_TOKENS]:
+def _note_cost(columns: Columns, place: int) -> None:
+    if columns[_COST][place] == 0 and not columns[_INPUT_TOKENS][place] and not columns[_OUTPUT_TOKENS][place]:
         # Langfuse writes zeros for a call that failed: nothing was reported.
-        row[_COST] = None
+        columns[_COST][place] = None
 
 
-def _note_events(row: Row, record: SpanRecord, plan: Plan) -> None:
+def _note_events(columns: Columns, place: int, record: SpanRecord, plan: Plan) -> None:
     if has_failed(record):
-        row[_STATUS] = "error"
-        row[_ERROR_TYPE], row[_ERROR_MESSAGE] = failure_of(record)
-    if row[_TTFT] is None:
-        row[_TTFT] = _first_token(record, plan)
+        columns[_STATUS][place] = "error"
+        columns[_ERROR_TYPE][place], columns[_ERROR_MESSAGE][place] = failure_of(record)
+    if columns[_TTFT][place] is None:
+        columns[_TTFT][place] = _first_token(record, plan)
 
 
 def _first_token(record: SpanRecord, plan: Plan) -> int | None:
@@ -162,12 +226,11 @@ def _first_token(record: SpanRecord, plan: Plan) -> int | None:
     return None
 
 
-def _note_annotations(
-    row: Row, record: SpanRecord, plan: Plan, later: dict[tuple[str, str], list[AnnotationRecord]]
-) -> None:
+def _note_annotations(columns: Columns, place: int, record: SpanRecord, plan: Plan, later: Later) -> None:
     emitted = annotated.emitted(record) if plan.annotated else []
     found = annotated.merged(emitted, later.get((record.trace_id, record.span_id), ()))
     if not found:
         return
-    row[_ANNOTATIONS] = tuple(found)
-    row[_TAGS] = words([*row[_TAGS], *(tag for annotation in found for tag in annotation.tags)]) or ()
+    columns[_ANNOTATIONS][place] = tuple(found)
+    tags = [*columns[_TAGS][place], *(tag for annotation in found for tag in annotation.tags)]
+    columns[_TAGS][place] = words(tags) or ()

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mirascope_ops.analysis import vocabulary
 from mirascope_ops.analysis.errors import ERROR_KEYS
 from mirascope_ops.analysis.rows import SpanRow
+from mirascope_ops.analysis.values import MOST_TOKENS, text, tokens, unquoted
+from mirascope_ops.store.records import SpanRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from mirascope_ops.analysis.vocabulary import Source
 
@@ -23,11 +25,16 @@ SLOT: dict[str, int] = {name: place for place, name in enumerate(SpanRow._fields
 _MOST_PLANS = 4096
 
 
+# The types of which equal values read alike, so that each different one need be read once only.
+_PLAIN: frozenset[type] = frozenset((str, int, float, bool))
+
+
 class Step(NamedTuple):
-    """One field's sources: `key` is None where `read` takes all attributes."""
+    """One field's sources, in order; `recorded` where the span's record may say it already."""
 
     slot: int
-    sources: tuple[tuple[str | None, Callable[[Any], Any]], ...]
+    sources: tuple[Source, ...]
+    recorded: bool
 
 
 class Plan(NamedTuple):
@@ -53,15 +60,44 @@ class Plan(NamedTuple):
 _plans: dict[tuple[str, ...], Plan] = {}
 
 
-def plan_of(attributes: Mapping[str, Any]) -> Plan:
-    """Give the plan for a span's attributes."""
-    keys = tuple(attributes)
+def plan_of(keys: tuple[str, ...]) -> Plan:
+    """Give the plan for spans with these attribute keys, in this order."""
     plan = _plans.get(keys)
     if plan is None:
         if len(_plans) >= _MOST_PLANS:
             _plans.clear()
         plan = _plans[keys] = _compiled(keys)
     return plan
+
+
+def read_all(source: Source, found: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Read one source of many spans, all of which have its key.
+
+    Args:
+        source: The source.
+        found: The spans' attributes.
+
+    Returns:
+        A new list with a value, or None, for each.
+    """
+    key, read = source
+    if key[-1] == ".":
+        return list(map(source.gather, found))
+    values = [attributes[key] for attributes in found]
+    types = set(map(type, values))
+    if types == {str}:
+        if read is text:
+            return values
+        if read is unquoted and not any(value.startswith('"') for value in values):
+            return values
+    if types == {int} and read is tokens and min(values) >= 0 and max(values) <= MOST_TOKENS:
+        return values
+    if len(types) == 1 and types <= _PLAIN:
+        different = set(values)
+        if len(different) * 2 <= len(values):
+            meanings = {value: read(value) for value in different}
+            return [meanings[value] for value in values]
+    return list(map(read, values))
 
 
 def _compiled(keys: tuple[str, ...]) -> Plan:
@@ -72,13 +108,9 @@ def _compiled(keys: tuple[str, ...]) -> Plan:
 
     steps: list[Step] = []
     for name, sources in vocabulary.FIELDS.items():
-        fed = tuple(
-            (None, source.gather) if source.key[-1] == "." else (source.key, source.read)
-            for source in sources
-            if feeds(source)
-        )
+        fed = tuple(source for source in sources if feeds(source))
         if fed:
-            steps.append(Step(SLOT[name], fed))
+            steps.append(Step(SLOT[name], fed, name in SpanRecord._fields))
     model_call = bool(present & vocabulary.MODEL_CALL_KEYS) or any(
         key.startswith(vocabulary.MODEL_CALL_PREFIXES) for key in keys
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _NANOS = 1_000_000_000
 # More than any model takes; larger numbers are mistakes (sentinels, other units) that would drown every sum.
-_MOST_TOKENS = 10**12
+MOST_TOKENS = 10**12
 # Keys are hostile too: this bounds the depth of what they are nested into.
 _MOST_PARTS = 24
 _MOST_DIGITS = 9
@@ -107,7 +107,7 @@ def number(value: object) -> float | None:
 def tokens(value: object) -> int | None:
     """Give a count of tokens, also from its text or a float; negative and absurd ones are none."""
     found = number(value)
-    return int(found) if found is not None and 0 <= found <= _MOST_TOKENS else None
+    return int(found) if found is not None and 0 <= found <= MOST_TOKENS else None
 
 
 def seconds(value: object) -> int | None:

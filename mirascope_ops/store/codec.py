@@ -29,6 +29,7 @@ ANNOTATION_COLUMNS = AnnotationRecord._fields
 _MAX_INT, _MIN_INT = 2**63 - 1, -(2**63)
 _MAX_UNSIGNED = 2**64 - 1  # what orjson writes and reads as an int
 _MAX_DEPTH = 60
+_PLAIN: frozenset[type] = frozenset((str, int, float, bool))  # values that JSON gives back as they are
 _MAX_DECIMAL_BITS = 4096  # Python refuses to write very long ints in decimal, and takes quadratic time
 
 Row = tuple[Any, ...]
@@ -50,14 +51,19 @@ def encode(value: Any) -> str:
         >>> encode({"n": 10**30})
         '{"n":"1000000000000000000000000000000"}'
     """
+    return encode_bytes(value).decode()
+
+
+def encode_bytes(value: Any) -> bytes:
+    """Write any value as `encode` does, in UTF-8."""
     try:
         data = orjson.dumps(value, default=_container)
     except TypeError:  # a surrogate, a large int, a key that is no text, an object, a cycle
-        return json.dumps(_plain(value, 0), separators=(",", ":"), ensure_ascii=False)
+        return json.dumps(_plain(value, 0), separators=(",", ":"), ensure_ascii=False).encode()
     # orjson writes NaN and the infinities as null: only where there is one is it worth looking.
     if b"null" in data and _has_special_float(value, 0):
-        return json.dumps(_plain(value, 0), separators=(",", ":"), ensure_ascii=False)
-    return data.decode()
+        return json.dumps(_plain(value, 0), separators=(",", ":"), ensure_ascii=False).encode()
+    return data
 
 
 def decode(text: str) -> Any:
@@ -96,7 +102,7 @@ def span_row(span: SpanRecord, resource: int | None) -> Row:
 
 def span_of(row: Row, resource: Mapping[str, Any]) -> SpanRecord:
     """Make a span of a row as `span_row` gives it, but with its resource read already."""
-    attributes, events, links = row[19], row[20], row[21]
+    attributes = row[19]
     return SpanRecord._make(
         (
             *row[:15],
@@ -105,10 +111,30 @@ def span_of(row: Row, resource: Mapping[str, Any]) -> SpanRecord:
             row[17],
             resource,
             decode(attributes) if attributes else {},
-            [EventRecord(name, int(time), inner) for name, time, inner in decode(events)] if events else (),
-            [LinkRecord._make(link) for link in decode(links)] if links else (),
+            events_of(row[20]),
+            links_of(row[21]),
         )
     )
+
+
+def events_of(text: str | None) -> Sequence[EventRecord]:
+    """Read a row's events."""
+    return [EventRecord(name, int(time), inner) for name, time, inner in decode(text)] if text else ()
+
+
+def links_of(text: str | None) -> Sequence[LinkRecord]:
+    """Read a row's links."""
+    return [LinkRecord._make(link) for link in decode(text)] if text else ()
+
+
+def plain(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give attributes as a file would give them back; a mapping that would not change comes back itself."""
+    if _PLAIN.issuperset(map(type, value.values())):
+        texts = "".join([each for each in (*value, *value.values()) if type(each) is str])
+        small = all(_MIN_INT <= each <= _MAX_INT for each in value.values() if type(each) is int)
+        if small and (texts.isascii() or _is_encodable(texts)):
+            return value
+    return decode(encode(value))
 
 
 def run_row(run: RunRecord) -> Row:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # Lists longer than this go through a temporary table: SQLite bounds the number of parameters.
 _MAX_LISTED = 500
 
+_EVERYTHING: Final = "1"  # the condition that demands nothing
+
 SPAN_SELECTION: Final = ", ".join(f's."{column}"' for column in SPAN_COLUMNS)
 
 
@@ -53,7 +55,7 @@ class Condition:
             self.add_any([(column, values)])
 
     def __str__(self) -> str:
-        return " AND ".join(self._parts) or "1"
+        return " AND ".join(self._parts) or _EVERYTHING
 
     def _membership(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
         wanted = [clean(value) for value in dict.fromkeys(values)]
@@ -66,7 +68,7 @@ class Condition:
 
 
 def spans_statement(
-    connection: sqlite3.Connection, query: SpanQuery, dead: Collection[int]
+    connection: sqlite3.Connection, query: SpanQuery, dead: Collection[int], last: int | None = None
 ) -> tuple[str, Sequence[Any]]:
     """Write a query for spans as SQL.
 
@@ -74,6 +76,7 @@ def spans_statement(
         connection: The connection that will run it, in its present transaction.
         query: What to look for.
         dead: The processes (`processes.id`) that are gone: their open spans are interrupted.
+        last: Only spans that were first written up to this one (`spans.id`).
 
     Returns:
         A SELECT of `SPAN_SELECTION` and the process, ordered, and its parameters.
@@ -82,11 +85,13 @@ def spans_statement(
     where = str(condition)
     parameters = condition.parameters
     newest = query.whole_traces and query.limit is not None
-    if query.whole_traces:
+    if query.whole_traces and (where != _EVERYTHING or newest):
         some = "GROUP BY trace_id ORDER BY max(start) DESC, max(id) DESC LIMIT ?" if newest else ""
         where = f"trace_id IN (SELECT trace_id FROM spans WHERE {where} {some})"  # noqa: S608 - values are parameters
     if newest:
         parameters = [*parameters, max(query.limit or 0, 0)]
+    if last is not None:
+        where = f"({where}) AND id <= {int(last)}"
     if query.limit is None or newest:
         order = "ORDER BY start, id"
     else:

@@ -19,7 +19,7 @@ from mirascope_ops.store.queries import Condition, spans_statement
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from mirascope_ops.store.records import (
         AnnotationRecord,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         SpanRecord,
     )
 
+_READ_AT_ONCE = 4096  # rows that are on their way at a time: few enough to stay in the processor's cache
 _ROWS_AT_ONCE = 100  # of spans in one statement: 2,000 parameters, of 32,766 that SQLite takes
 _DELETED_AT_ONCE = 500  # traces in one transaction of a purge: other processes wait for each
 
@@ -118,17 +119,43 @@ class SqliteStore:
     def spans(self, query: SpanQuery) -> list[SpanRecord]:
         """Give the spans that fit; see `Store.spans`. Open spans of ended processes read as interrupted."""
         with self._connections.reading() as connection:
-            dead = self._dead_processes(connection)
-            statement, parameters = spans_statement(connection, query, dead)
-            rows: list[codec.Row] = connection.execute(statement, parameters).fetchall()
+            rows = [row for some in self._rows(connection, query) for row in some]
             resources = _read_resources(connection, {row[18] for row in rows})
         if query.limit is not None and not query.whole_traces:
             rows.reverse()
-        if dead:
-            rows = [
-                (*row[:7], "interrupted", *row[8:]) if row[7] == "open" and row[22] in dead else row for row in rows
-            ]
         return [codec.span_of(row, resources[row[18]]) for row in rows]
+
+    def rows(self, query: SpanQuery, last: int | None = None) -> Iterator[list[codec.Row]]:
+        """Give the spans that fit as the file keeps them, some thousands at once, while one state of it is read.
+
+        Args:
+            query: What to look for.
+            last: Only spans that were first written up to this one, as `extent` gave it.
+
+        Yields:
+            Rows in the order of `codec.SPAN_COLUMNS` (the newest first where the query has a limit).
+        """
+        with self._connections.reading() as connection:
+            yield from self._rows(connection, query, last)
+
+    def extent(self) -> tuple[int, int]:
+        """Say how many spans there are, and which was first written last."""
+        with self._connections.reading() as connection:
+            found = connection.execute("SELECT count(*), coalesce(max(id), 0) FROM spans").fetchone()
+        return found[0], found[1]
+
+    def _rows(
+        self, connection: sqlite3.Connection, query: SpanQuery, last: int | None = None
+    ) -> Iterator[list[codec.Row]]:
+        dead = self._dead_processes(connection)
+        statement, parameters = spans_statement(connection, query, dead, last)
+        cursor = connection.execute(statement, parameters)
+        while rows := cursor.fetchmany(_READ_AT_ONCE):
+            yield (
+                [(*row[:7], "interrupted", *row[8:]) if row[7] == "open" and row[22] in dead else row for row in rows]
+                if dead
+                else rows
+            )
 
     def runs(self, session_ids: Sequence[str] | None = None, *, descendants: bool = False) -> list[RunRecord]:
         """Give the runs of these sessions; see `Store.runs`."""
@@ -175,6 +202,8 @@ class SqliteStore:
     def annotations(self, trace_ids: Sequence[str]) -> list[AnnotationRecord]:
         """Give the annotations of these traces; see `Store.annotations`."""
         with self._connections.reading() as connection:
+            if connection.execute("SELECT 1 FROM annotations LIMIT 1").fetchone() is None:
+                return []  # mostly: then no long list of traces need be looked up
             condition = Condition(connection)
             condition.add_in("trace_id", trace_ids)
             rows = connection.execute(
