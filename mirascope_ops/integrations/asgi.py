@@ -94,7 +94,7 @@ class SessionMiddleware:
             await self.app(scope, receive, send)
             return
         with visit:
-            if self._incoming.wants_span or self._incoming.response_header is not None:
+            if self._incoming.watches:
                 send = self._watch(visit, scope, send)
             await self.app(scope, receive, send)
 
@@ -120,13 +120,12 @@ class SessionMiddleware:
 
     def _with_header(self, visit: Visit, message: Message) -> Message:
         """Return the message with our header added, unless the application has written one of that name."""
-        if self._incoming.response_header is None:
-            return message
-        wanted = self._incoming.response_header.lower().encode()
         headers: list[tuple[bytes, bytes]] = list(message.get("headers") or ())
-        if any(name.lower() == wanted for name, _ in headers):
+        added = self._incoming.header_to_add(visit, (name.decode("latin-1") for name, _ in headers))
+        if added is None:
             return message
-        return {**message, "headers": [*headers, (wanted, visit.encoded_id.encode())]}
+        name, value = added
+        return {**message, "headers": [*headers, (name.lower().encode(), value.encode())]}  # ASGI: names in lower case
 
 
 def _headers(scope: Scope) -> dict[Any, list[Any]]:

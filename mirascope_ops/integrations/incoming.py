@@ -28,7 +28,7 @@ from mirascope_ops.core.span import Span
 from mirascope_ops.exceptions import ConfigurationError, OpsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
     from contextvars import Token
     from types import TracebackType
 
@@ -79,7 +79,7 @@ class Incoming(Generic[R]):
         self._baggage = baggage
         self._trace = trace
         self.wants_span = span
-        self.response_header = None if response_header is None else _header_names(response_header)[0]
+        self._response_header = None if response_header is None else _header_names(response_header)[0]
         get_propagator()  # an unknown format is an error now, not at each request
 
     def open(self, request: R) -> Visit | None:
@@ -104,6 +104,23 @@ class Incoming(Generic[R]):
             return None
         request[REQUEST_KEY] = visit.session
         return visit
+
+    @property
+    def watches(self) -> bool:
+        """Whether responses are followed: for a span, or to tell the session's id."""
+        return self.wants_span or self._response_header is not None
+
+    def header_to_add(self, visit: Visit, names: Iterable[str]) -> tuple[str, str] | None:
+        """Return the response's header that tells the session's id; None where none is to be added.
+
+        Args:
+            visit: The request's.
+            names: The headers that the application wrote; one of ours among them stays alone.
+        """
+        name = self._response_header
+        if name is None or any(other.lower() == name.lower() for other in names):
+            return None
+        return name, encode_id(visit.session.id)
 
     def _choose_id(self, request: R, headers: Mapping[Any, Any]) -> str | None:
         if self._session_id is None:
@@ -147,11 +164,6 @@ class Visit:
         self._token: Token[Context] = context.attach_context(carried)
         self._entry: Entry = enter(session_id, attributes, parent=None)
         self.session = self._entry.context
-
-    @property
-    def encoded_id(self) -> str:
-        """The session's id as a header value."""
-        return encode_id(self.session.id)
 
     def start_span(self, method: str, path: str, scheme: str) -> None:
         """Start the request's span, named by method and path; query strings stay out, they may hold secrets."""

@@ -89,7 +89,7 @@ class SessionMiddleware:
         if visit is None:
             return self.app(environ, start_response)
         with carried:
-            if self._incoming.wants_span or self._incoming.response_header is not None:
+            if self._incoming.watches:
                 start_response = self._watch(visit, environ, start_response)
             try:
                 body = self.app(environ, start_response)
@@ -109,15 +109,14 @@ class SessionMiddleware:
             visit.start_span(
                 str(environ.get("REQUEST_METHOD", "GET")), readable or "/", str(environ.get("wsgi.url_scheme", "http"))
             )
-        name = self._incoming.response_header
 
         def started(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
             try:
                 visit.answered(int(status[:3]))
             except ValueError as error:
                 guard.warn_once("WSGI status", f"mirascope_ops could not read the status {status!r:.80}: {error}")
-            if name is not None and not any(other.lower() == name.lower() for other, _ in headers):
-                headers = [*headers, (name, visit.encoded_id)]
+            if added := self._incoming.header_to_add(visit, (name for name, _ in headers)):
+                headers = [*headers, added]
             return start_response(status, headers, *exc_info)
 
         return started

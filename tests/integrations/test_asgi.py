@@ -739,3 +739,70 @@ def test_what_fastapi_offers_can_read_the_session(serve_asgi):
         return request.scope["mirascope_ops.session"].id
 
     assert httpx.get(serve_asgi(app) + "/ada").json() == "ada"
+
+
+# -- websockets that are refused, bodies that stream in, servers' extensions ------------------------
+
+
+def test_a_websocket_that_is_refused_with_a_response_tells_the_session_and_the_status():
+    async def app(scope, receive, send):
+        await send({"type": "websocket.http.response.start", "status": 503, "headers": []})
+        await send({"type": "websocket.http.response.body", "body": b"later"})
+
+    sent = call(
+        SessionMiddleware(app, response_header="x-session", session_id=lambda _: "s", span=True),
+        type="websocket",
+        method=None,
+    )
+
+    (span,) = ops.spans(session="s")
+    assert sent[0]["headers"] == [(b"x-session", b"s")]
+    assert (span.status, span.attributes["http.response.status_code"]) == ("error", 503)
+
+
+def test_a_websocket_that_is_closed_before_it_is_accepted_is_one_session():
+    async def app(scope, receive, send):
+        with ops.span("check"):
+            await send({"type": "websocket.close", "code": 1008})
+
+    call(SessionMiddleware(app, session_id=lambda _: "s", span=True), type="websocket", method=None)
+
+    assert sorted(span.name for span in ops.spans(session="s")) == ["check", "websocket /"]
+
+
+async def test_a_body_that_streams_in_is_read_in_the_session(serve_asgi, only):
+    async def upload(scope, receive, send):
+        if scope["type"] == "lifespan":
+            return
+        size, more = 0, True
+        while more:
+            message = await receive()
+            size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+            with ops.span("piece"):
+                pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": str(size).encode()})
+
+    async def pieces():
+        for _ in range(5):
+            yield b"x" * 100_000
+
+    async with httpx.AsyncClient() as client:
+        answered = await client.post(
+            serve_asgi(SessionMiddleware(upload)), content=pieces(), headers={NAMES[0]: "up-1"}
+        )
+
+    assert answered.text == "500000"
+    assert {span.session_id for span in ops.spans(name="piece")} == {"up-1"}
+
+
+def test_a_file_that_the_server_sends_by_itself_passes_through():
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.pathsend", "path": "/tmp/file"})
+
+    sent = call(SessionMiddleware(app, session_id=lambda _: "s", span=True))
+
+    (span,) = ops.spans(session="s")
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.pathsend"]
+    assert span.status != "open"
