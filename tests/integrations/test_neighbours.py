@@ -5,7 +5,10 @@ Each runs in an interpreter of its own and sends what it records to a collector 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from pytest_examples import find_examples
 
 pytestmark = pytest.mark.slow
 
@@ -275,3 +278,31 @@ def test_opentelemetrys_instrumentation_of_threads_carries_span_and_session(run_
     assert ran.told["results"] == [0, 1, 2, 3]
     assert ran.tree("talk") == [("around", None)] + [("work", "around")] * 6
     assert ran.tree(None) == [("work", None)]
+
+
+# -- what the README shows ----------------------------------------------------------------------------------
+
+README = Path(__file__).parents[2] / "README.md"
+BLOCKS = [example.source for example in find_examples(README) if example.prefix == "py"]
+
+
+@pytest.mark.parametrize(
+    ("library", "tree"),
+    [
+        ("openai", [("answer", None), ("chat gpt-4o-mini", "answer")]),
+        ("logfire", [("theirs", None), ("ours", "theirs")]),
+        ("mlflow", [("ours", None), ("theirs", "ours")]),
+    ],
+)
+def test_the_readmes_examples_do_what_they_say(run_beside, library, tree):
+    (block,) = [block for block in BLOCKS if f"import {library}\n" in block]
+    # The README has one instrumentation of the client installed, and MLflow's server at its usual address.
+    only = block.replace('"openai")', '"opentelemetry-instrumentation-openai-v2")')
+
+    ran = run_beside(COLLECTOR + only.replace('"http://127.0.0.1:5000"', "url"))
+
+    assert ran.tree("user-123") == tree
+
+
+def test_the_readmes_examples_are_all_run():
+    assert len(BLOCKS) == 3
