@@ -59,7 +59,8 @@ def close_call(span: Span, site: CallSite, result: Any) -> None:
     try:
         if result is not None:
             kind = responses.kind_of(result)
-            if not site.captures(result=True):
+            chosen = site.captures_result
+            if not (capture.policy.enabled if chosen is None else chosen):
                 pass
             elif kind is None:
                 output = capture.dump_result(result)

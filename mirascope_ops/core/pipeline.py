@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace import sampling as otel_sampling
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from mirascope_ops.core import guard
+from mirascope_ops.core import clock, guard
 from mirascope_ops.core.version import VERSION
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Pipeline:
         processors: The processors, the very tuple that was seen.
         exporting: Whether there is a processor besides our own.
         sampler: The sampler, or None where it is the default one, whose answer is known.
-        ids: The provider's id generator, or None where it is the default one.
+        ids: The provider's id generator; `clock` where that is the default one.
         limits: The provider's span limits.
         origin: Our scope and the provider's resource.
         disabled: Whether tracing is switched off (OTEL_SDK_DISABLED).
@@ -90,7 +90,7 @@ class Pipeline:
         sampler = getattr(sdk, "sampler", None)
         self.sampler = None if sampler is None or sampler is otel_sampling.DEFAULT_ON else sampler
         ids = getattr(sdk, "id_generator", None)
-        self.ids = None if ids is None or type(ids) is RandomIdGenerator else ids
+        self.ids: Any = clock if ids is None or type(ids) is RandomIdGenerator else ids
         self.limits: SpanLimits = getattr(sdk, "_span_limits", None) or SpanLimits()
         self.origin = Origin(_SCOPE, getattr(sdk, "resource", None))
         self.disabled = bool(getattr(sdk, "_disabled", False)) or _disabled_by_environment()

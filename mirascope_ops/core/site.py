@@ -34,7 +34,7 @@ class CallSite:
     """
 
     __slots__ = (
-        "_annotations", "_by_keyword", "_defaults", "_mutable", "_plain", "_positional", "_rest", "_rest_by_name",
+        "_annotations", "_by_keyword", "_defaults", "_mutable", "_positional", "_quick", "_rest", "_rest_by_name",
         "attributes", "captures_arguments", "captures_result", "latest", "name", "skipped", "wants_span",
     )  # fmt: skip
 
@@ -89,7 +89,9 @@ class CallSite:
         # A default that can change is captured at each call, one that cannot is captured here.
         self._mutable = {name: value for name, value in given.items() if not isinstance(value, _IMMUTABLE)}
         self._defaults = {name: capture.dump(value, name) for name, value in given.items() if name not in self._mutable}
-        self._plain = not self._mutable and not any(masking.is_secret(p.name) for p in parameters)
+        # Up to so many positional arguments can be captured as they come; -1 where each needs a look.
+        needs_care = self._mutable or any(masking.is_secret(p.name) for p in parameters)
+        self._quick = -1 if needs_care else len(self._positional)
         self._annotations = {p.name: _type_text(p.annotation) for p in parameters if p.annotation is not kinds.empty}
 
     def capture_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
@@ -107,7 +109,7 @@ class CallSite:
             return None
         if self.skipped:
             args = args[self.skipped :]
-        if not kwargs and self._plain and len(args) <= len(self._positional):
+        if not kwargs and len(args) <= self._quick:
             text = capture.dump_arguments(args)
             if text is not None:
                 return text
@@ -118,11 +120,6 @@ class CallSite:
         if capture.policy.enabled if self.captures_result is None else self.captures_result:
             return capture.dump_result(result)
         return None
-
-    def captures(self, *, result: bool) -> bool:
-        """Tell whether results (or else arguments) are captured."""
-        chosen = self.captures_result if result else self.captures_arguments
-        return capture.policy.enabled if chosen is None else chosen
 
     def describe(self, arguments: str) -> tuple[str, str]:
         """Return `mirascope.trace.arg_types` and `.arg_values` of captured arguments, with defaults filled in.

@@ -518,8 +518,8 @@ class Span(otel_trace.Span, ReadableSpan):
         ids = pipe.ids
         if parent is None or not self._join(parent):
             self._parent_id = 0
-            self._trace = clock.bits(128) if ids is None else ids.generate_trace_id()
-        number = self._id = clock.bits(64) if ids is None else ids.generate_span_id()
+            self._trace = ids.generate_trace_id()
+        number = self._id = ids.generate_span_id()
         session: Any = CURRENT.get() or around.get(KEY)
         if session is None:
             self._stamp = None
