@@ -154,6 +154,26 @@ def test_a_value_of_a_gigabyte_is_captured_in_little_memory(name):
         assert len(text_.encode()) <= DEFAULT_LIMIT + 200
 
 
+@pytest.mark.parametrize("name", BIG)
+def test_a_traced_call_with_a_value_of_a_gigabyte_takes_little_memory(name, only):
+    value = BIG[name]
+
+    @ops.trace
+    def identity(given: Any) -> Any:
+        return given
+
+    tracemalloc.start()
+    try:
+        assert identity(value) is value
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 16 * KIB * KIB
+    assert len(only().input) <= DEFAULT_LIMIT + 200
+    assert len(only().output) <= DEFAULT_LIMIT + 200
+
+
 @pytest.mark.parametrize("letter", ["x", "é", "\ud800"], ids=ascii)
 def test_a_long_text_is_captured_in_little_memory(letter):
     value = letter * 50_000_000
