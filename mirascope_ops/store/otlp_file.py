@@ -6,10 +6,12 @@ first: https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/ma
 
 from __future__ import annotations
 
+import gc
 import re
 import struct
 import warnings
 import zlib
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, cast
@@ -19,7 +21,7 @@ from mirascope_ops.store import files, otlp, otlp_json, otlp_json_reading, otlp_
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from mirascope_ops.store.otlp import Exported, Scope, WireSpan
 
@@ -71,16 +73,38 @@ def write(
         files.Progress(progress, total=total, large=files.LARGE_SPANS, unit="spans", title=place.name) as bar,
         files.written(place) as file,
     ):
-        while chunk := list(islice(source, _SPANS_A_DOCUMENT)):
-            groups = _grouped(chunk, known)
-            if protobuf:
-                data = otlp_protobuf.message(groups)
-                file.write(_LENGTH.pack(len(data)) + data)
-            else:
-                file.write(otlp_json.document(groups) + b"\n")
+        more = True
+        while more:
+            with _uncollected():
+                chunk = list(islice(source, _SPANS_A_DOCUMENT))
+                more = bool(chunk)
+                data = _encoded(_grouped(chunk, known), protobuf=protobuf) if chunk else b""
+            file.write(data)
             count += len(chunk)
             bar.reach(count)
     return place
+
+
+def _encoded(groups: list[tuple[Scope, list[WireSpan]]], *, protobuf: bool) -> bytes:
+    if not protobuf:
+        return otlp_json.document(groups) + b"\n"
+    data = otlp_protobuf.message(groups)
+    return _LENGTH.pack(len(data)) + data
+
+
+@contextmanager
+def _uncollected() -> Generator[None]:
+    """Pause the collection of cycles for one document: it would walk through thousands of objects that soon go.
+
+    Without, more than half of the time goes into it when a hundred thousand spans are in memory.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _format_of(path: Path, wanted: str | None) -> str:
@@ -215,7 +239,10 @@ def _json(file: IO[bytes], problems: _Problems) -> Iterator[Exported]:
             continue
         where = f"line {number}"
         try:
-            found = otlp_json_reading.loads(text)
+            with _uncollected():
+                found = list(_documents(otlp_json_reading.loads(text), where, problems, known))
+        except FormatError:
+            raise
         except ValueError as error:
             if number == 1:
                 # One document over several lines? Then the first alone is none.
@@ -223,7 +250,7 @@ def _json(file: IO[bytes], problems: _Problems) -> Iterator[Exported]:
                 return
             problems.found(where, error)
             continue
-        yield from _documents(found, where, problems, known)
+        yield from found
 
 
 def _whole(text: bytes, file: IO[bytes], problems: _Problems, error: Exception) -> Iterator[Exported]:
@@ -297,14 +324,22 @@ def _protobuf(file: IO[bytes], problems: _Problems, *, alone: bool) -> Iterator[
         if data is None or (alone and not data):
             return
         try:
-            found = otlp_protobuf.loads(data)
+            with _uncollected():
+                found = list(_spans_of(otlp_protobuf.loads(data), where, problems, known))
+        except FormatError:
+            raise
         except ValueError as error:
             problems.found(where, error)
         else:
-            yield from otlp_protobuf.spans_in(
-                found, lambda inner, error, at=where: problems.found(f"{at}, {inner}", error), known
-            )
+            yield from found
         offset += len(data) + (0 if alone else _LENGTH.size)
+
+
+def _spans_of(found: Any, where: str, problems: _Problems, known: otlp.Resources) -> Iterator[Exported]:
+    def problem(inner: str, error: Exception) -> None:
+        problems.found(f"{where}, {inner}", error)
+
+    return otlp_protobuf.spans_in(found, problem, known)
 
 
 def _message(file: IO[bytes]) -> bytes | None:
