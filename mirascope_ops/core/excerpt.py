@@ -13,7 +13,8 @@ from typing import Any, Final, cast
 import orjson
 
 from mirascope_ops.core import bounds
-from mirascope_ops.core.summaries import describe, key_of, more, outline, summarise
+from mirascope_ops.core.outline import describe, key_of, more, outline
+from mirascope_ops.core.summaries import summarise
 
 _DEPTH: Final = 64
 _SHARE: Final = 64  # bytes: of many items, rather show so much of the first than less of each

@@ -22,22 +22,18 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
-from mirascope_ops.core import bounds, masking, patience
+from mirascope_ops.core import arrays, bounds, patience
+from mirascope_ops.core.outline import REPR_LIMIT, describe, key_of, more, outline, shorten, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_HEAD: Final = 8  # items of an array or rows of a frame that a summary shows
-_COLUMNS: Final = 100  # of a frame
-_SMALL: Final = 64  # an array of at most so many items is kept whole
-_REPR_LIMIT: Final = 2048
+_HEAD: Final = 8  # bytes that a summary shows
 _MESSAGE_LIMIT: Final = 64 * 1024
 _ITEMS: Final = 10_000  # of a mapping that has to be asked for each
 _MAX_TYPES: Final = 4096  # handlers remembered; a program that makes classes without end must not grow us
 # Types that compare quickly and cannot fail; a set of these is written in order.
 _SORTABLE: Final = (str, int, float, bytes)
-
-_KEYS: Final[dict[Any, str]] = {None: "null", True: "true", False: "false"}
 
 _handlers: dict[type, Callable[[Any], Any]] = {}
 
@@ -63,73 +59,6 @@ def summarise(value: Any) -> Any:
         return outline(value)
     except Exception:  # noqa: BLE001 - the value's own code failed: describe it from outside
         return describe(value)
-
-
-def describe(value: Any) -> str:
-    """Return a value's repr, cut, or its type where that fails or takes long; never raises an Exception.
-
-    Example:
-        >>> describe(range(3))
-        'range(0, 3)'
-    """
-    kind = cast("type[Any]", type(value))
-    if bounds.items_of(value, 0) is not None or issubclass(kind, dict):
-        return outline(value)
-    try:
-        text = patience.ask(kind, repr, value)
-    except patience.ImpatientError:
-        return f"<{type_name(kind)} object, whose repr takes long>"
-    except Exception as error:  # noqa: BLE001 - a failing __repr__ is the user's business, not a failed call
-        return f"<{type_name(kind)} object, whose repr raised {type(error).__name__}>"
-    return _masked(_shortened(text, _REPR_LIMIT))
-
-
-def _masked(text: str) -> str:
-    from mirascope_ops.core import capture  # it imports this module
-
-    return masking.mask_repr(text) if capture.policy.mask_secrets else text
-
-
-def outline(value: Any) -> str:
-    """Return a value's type, and its length where it stores one; no code of its own is run.
-
-    Example:
-        >>> outline([1, 2]), outline(patience)
-        ('<list of 2 items>', '<module object>')
-    """
-    kind = cast("type[Any]", type(value))
-    if bounds.items_of(value, 0) is not None or issubclass(kind, dict):
-        kind = cast("type[Any]", kind)
-        return f"<{type_name(kind)} of {bounds.length_of(value):,} items>"
-    if issubclass(kind, str):
-        return f"<{type_name(kind)} of {str.__len__(value):,} characters>"
-    return f"<{type_name(kind)} object>"
-
-
-def more(count: int, what: str) -> str:
-    """Return the marker that says how much was left out.
-
-    Example:
-        >>> more(1234, "items")
-        '… [1,234 more items]'
-    """
-    return f"… [{count:,} more {what}]"
-
-
-def type_name(kind: type) -> str:
-    """Return a type's qualified name, without `builtins`.
-
-    Example:
-        >>> type_name(dict), type_name(deque)
-        ('dict', 'collections.deque')
-    """
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _shortened(text: str, limit: int) -> str:
-    found = str.__getitem__(text, slice(0, limit)).encode("utf-8", "backslashreplace").decode()
-    left = str.__len__(text) - limit
-    return found + more(left, "characters") if left > 0 else found
 
 
 def _find_handler(kind: Any) -> Callable[[Any], Any]:
@@ -178,7 +107,7 @@ def _data(value: Any) -> Any:
 def _fields_as_text(value: Any) -> str:
     """Return the repr of an object whose repr writes out all that it holds, if that is little."""
     held = (value.args, value.keywords) if isinstance(value, partial) else vars(value)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - arguments of any type
-    return outline(value) if bounds.is_big(held, _REPR_LIMIT, _REPR_LIMIT * 8) else describe(value)
+    return outline(value) if bounds.is_big(held, REPR_LIMIT, REPR_LIMIT * 8) else describe(value)
 
 
 def _bytes(value: Any) -> dict[str, Any]:
@@ -224,16 +153,6 @@ def _first_of_mapping(value: Any) -> dict[str, Any]:
     return _without_big(found)
 
 
-def key_of(key: Any) -> str:
-    """Return a mapping's key as JSON has it.
-
-    Example:
-        >>> key_of(None), key_of(1)
-        ('null', '1')
-    """
-    return _KEYS[key] if key is None or type(key) is bool else describe(key)
-
-
 def _without_big(fields: dict[str, Any]) -> dict[str, Any]:
     """Return fields, the big ones in outline, if they are big together."""
     if not bounds.is_big(fields):
@@ -244,7 +163,7 @@ def _without_big(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _exception(value: Any) -> dict[str, Any]:
     kind = cast("type[Any]", type(value))
-    return {"type": type_name(kind), "message": _shortened(patience.ask(kind, str, value), _MESSAGE_LIMIT)}
+    return {"type": type_name(kind), "message": shorten(patience.ask(kind, str, value), _MESSAGE_LIMIT)}
 
 
 def _class(value: Any) -> str:
@@ -265,60 +184,6 @@ def _pydantic(value: Any) -> Any:
     return {**orjson.loads(written), **big}
 
 
-def _array(value: Any) -> Any:
-    if value.size <= _SMALL and value.dtype.kind in "biuf":
-        return value.tolist()
-    head = value.reshape(-1)[:_HEAD] if value.flags.c_contiguous else value.flat[:_HEAD]
-    return {
-        "type": "numpy.ndarray",
-        "shape": list(value.shape),
-        "dtype": str(value.dtype),
-        "head": head.tolist() if value.dtype.kind in "biuf" else [describe(item) for item in head],
-    }
-
-
-def _tensor(value: Any) -> dict[str, Any]:
-    """Tell an array that may be on a device, or not computed yet: to read a number of it would wait for that."""
-    kind = cast("type[Any]", type(value))
-    return {"type": type_name(kind), "shape": [int(size) for size in value.shape], "dtype": str(value.dtype)}
-
-
-def _is_pandas(value: Any) -> bool:
-    kinds: tuple[type[Any], ...] = type(value).__mro__
-    return any(kind.__module__.startswith("pandas.") for kind in kinds)
-
-
-def _cell(value: Any) -> Any:
-    return _shortened(value, _REPR_LIMIT) if type(value) is str else value
-
-
-def _frame(value: Any) -> dict[str, Any]:
-    is_pandas = _is_pandas(value)
-    columns = len(value.columns)
-    head = value.head(_HEAD)
-    if columns > _COLUMNS:
-        head = head.iloc[:, :_COLUMNS] if is_pandas else head[:, :_COLUMNS]
-    rows = head.itertuples(index=False, name=None) if is_pandas else head.iter_rows()
-    return {
-        "type": "pandas.DataFrame" if is_pandas else "polars.DataFrame",
-        "shape": list(value.shape),
-        # Lists, because two columns may have one name.
-        "columns": [[str(name), str(kind)] for name, kind in zip(head.columns, head.dtypes, strict=True)],
-        "head": [list(map(_cell, row)) for row in rows],
-    }
-
-
-def _series(value: Any) -> dict[str, Any]:
-    kind = "pandas.Series" if _is_pandas(value) else "polars.Series"
-    items = value.head(_HEAD)
-    head = list(map(_cell, items))
-    return {"type": kind, "name": value.name, "length": len(value), "dtype": str(value.dtype), "head": head}
-
-
-def _image(value: Any) -> dict[str, Any]:
-    return {"type": "PIL.Image", "mode": value.mode, "size": list(value.size), "format": value.format}
-
-
 _STANDARD: Final[dict[type, Callable[[Any], Any]]] = {
     bytes: _bytes,
     bytearray: _bytes,
@@ -336,19 +201,19 @@ _STANDARD: Final[dict[type, Callable[[Any], Any]]] = {
 }
 _FOREIGN: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
     ("pydantic", "BaseModel"): _pydantic,
-    ("numpy", "ndarray"): _array,
+    ("numpy", "ndarray"): arrays.array,
     ("numpy", "generic"): lambda value: value.item(),
-    ("pandas", "DataFrame"): _frame,
-    ("pandas", "Series"): _series,
+    ("pandas", "DataFrame"): arrays.frame,
+    ("pandas", "Series"): arrays.series,
     ("pandas", "Timestamp"): str,
-    ("polars", "DataFrame"): _frame,
-    ("polars", "Series"): _series,
-    ("PIL", "Image"): _image,
-    ("torch", "Tensor"): _tensor,
-    ("jax", "Array"): _tensor,
-    ("jaxlib", "ArrayImpl"): _tensor,
-    ("tensorflow", "Tensor"): _tensor,
-    ("cupy", "ndarray"): _tensor,
+    ("polars", "DataFrame"): arrays.frame,
+    ("polars", "Series"): arrays.series,
+    ("PIL", "Image"): arrays.image,
+    ("torch", "Tensor"): arrays.tensor,
+    ("jax", "Array"): arrays.tensor,
+    ("jaxlib", "ArrayImpl"): arrays.tensor,
+    ("tensorflow", "Tensor"): arrays.tensor,
+    ("cupy", "ndarray"): arrays.tensor,
     # What these have is in a database or a file: to write them out, or to write their repr, would fetch it.
     ("django", "QuerySet"): outline,
     ("django", "Promise"): outline,

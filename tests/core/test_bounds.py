@@ -27,7 +27,8 @@ from mirascope_ops.core import bounds, masking, patience
 from mirascope_ops.core.bounds import is_big
 from mirascope_ops.core.capture import DEFAULT_LIMIT, attribute, dump, dump_fields, text
 from mirascope_ops.core.excerpt import excerpt
-from mirascope_ops.core.summaries import describe, outline, summarise
+from mirascope_ops.core.outline import describe, outline
+from mirascope_ops.core.summaries import summarise
 
 KIB = 1024
 
