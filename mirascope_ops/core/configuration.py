@@ -111,7 +111,7 @@ def ensure_provider() -> None:
     if not pipeline.has_global():
         from opentelemetry.sdk.trace import TracerProvider
 
-        otel_trace.set_tracer_provider(TracerProvider())
+        pipeline.install(TracerProvider())
     pipeline.refresh()
 
 

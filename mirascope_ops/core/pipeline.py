@@ -6,8 +6,8 @@ checks with two identity comparisons that they still hold: a provider can be ins
 can be added to it later.
 
 Private names used, each with a fallback: `opentelemetry.trace._TRACER_PROVIDER` (else the public
-`get_tracer_provider`), the provider's `_active_span_processor`, its `_span_processors`, `_span_limits` and
-`_disabled` (else no processors, default limits, enabled).
+`get_tracer_provider` and `set_tracer_provider`), the provider's `_active_span_processor`, its `_span_processors`,
+`_span_limits` and `_disabled` (else no processors, default limits, enabled).
 """
 
 from __future__ import annotations
@@ -165,6 +165,18 @@ def current() -> Pipeline:
 def has_global() -> bool:
     """Tell whether a tracer provider is installed globally."""
     return _installed() is not None
+
+
+def install(provider: Any) -> None:
+    """Install a provider globally for want of the user's, which may still take its place.
+
+    OpenTelemetry accepts one provider in a process. A notebook that loads our extension in its first cell and
+    configures logfire in its second would have logfire refused, and both would miss the other's spans.
+    """
+    if _HAS_GLOBAL:
+        otel_trace._TRACER_PROVIDER = provider  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    else:
+        otel_trace.set_tracer_provider(provider)
 
 
 def pin(provider: Any) -> None:

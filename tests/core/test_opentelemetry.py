@@ -406,6 +406,38 @@ def test_the_user_may_still_install_a_provider_after_we_traced(run_python):
     )
 
 
+@pytest.mark.parametrize("has_private_name", [True, False])
+def test_a_provider_takes_the_place_of_the_one_that_we_installed_for_want_of_it(run_python, has_private_name):
+    printed = run_python(
+        f"""
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+        from mirascope_ops.core import pipeline
+        import mirascope_ops as ops
+
+        pipeline._HAS_GLOBAL = {has_private_name}
+        ops.configure(store=":memory:")
+        early = trace.get_tracer("early")
+        exporter = InMemorySpanExporter()
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(exporter))
+        trace.set_tracer_provider(provider)
+
+        with ops.session(id="a"), ops.span("work"), trace.get_tracer("late").start_as_current_span("foreign"):
+            with early.start_as_current_span("of before"):
+                pass
+        print(*[span.name for span in ops.get_session("a").spans])
+        print(*[span.name for span in exporter.get_finished_spans()])
+        """,
+        silent=has_private_name,  # where the name is gone, OpenTelemetry refuses the second and says so
+    )
+
+    expected = ["work foreign of before", "foreign work"] if has_private_name else ["work foreign of before", ""]
+    assert printed.splitlines() == expected
+
+
 def test_configure_makes_the_given_provider_the_global_one_where_there_is_none(run_python):
     run_python(
         """

@@ -58,7 +58,14 @@ EARLY = """
 with ops.session(id="early"), ops.span("before"):
     pass
 """
-WHEN = pytest.mark.parametrize("early", ["", EARLY], ids=["configured first", "configured after our first span"])
+LOADED = """
+ops.configure(store=None)  # installs a provider, as `%load_ext mirascope_ops` does
+"""
+WHEN = pytest.mark.parametrize(
+    "early",
+    ["", EARLY, LOADED + EARLY],
+    ids=["configured first", "configured after our first span", "configured after ours"],
+)
 
 
 def ids(ran, *names):
