@@ -22,8 +22,15 @@ class Unavailable(Exception):  # noqa: N818 - a state, told in the tables
 
 
 class Peer(NamedTuple):
+    """One library.
+
+    Attributes:
+        name: Its name in the tables and of its environment.
+        steps: What pip is asked for, a list of arguments a step.
+    """
+
     name: str
-    requirements: tuple[str, ...]
+    steps: tuple[tuple[str, ...], ...]
 
     @property
     def python(self) -> Path:
@@ -34,7 +41,7 @@ class Peer(NamedTuple):
 
         A failure is remembered: finding out again may take minutes.
         """
-        wanted, stamp = " ".join(self.requirements), BUILD / self.name / "installed.txt"
+        wanted, stamp = "; ".join(map(" ".join, self.steps)), BUILD / self.name / "installed.txt"
         if stamp.is_file():
             asked, _, fault = stamp.read_text().partition("\n")
             if asked == wanted:
@@ -49,7 +56,10 @@ class Peer(NamedTuple):
 
     def _install(self) -> str:
         pip = [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-        for command in ([sys.executable, "-m", "venv", str(BUILD / self.name)], [*pip, *self.requirements]):
+        for command in (
+            [sys.executable, "-m", "venv", str(BUILD / self.name)],
+            *([*pip, *requirements] for requirements in self.steps),
+        ):
             try:
                 done = subprocess.run(
                     command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=_INSTALLATION
@@ -64,7 +74,7 @@ class Peer(NamedTuple):
     def version(self) -> str:
         """Name what was installed, as it says itself."""
         names = [
-            requirement.partition("==")[0].partition("[")[0] for requirement in self.requirements if "==" in requirement
+            requirement.partition("==")[0].partition("[")[0] for requirement in self.steps[0] if "==" in requirement
         ] or ["mirascope-ops", "opentelemetry-sdk"]
         code = f"import importlib.metadata as m; print(', '.join(n + ' ' + m.version(n) for n in {names!r}))"
         return subprocess.run([self.python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
@@ -72,8 +82,12 @@ class Peer(NamedTuple):
 
 def peers() -> list[Peer]:
     """Read `peers.txt`."""
-    lines = (line.split() for line in (HERE / "peers.txt").read_text().splitlines() if not line.startswith("#"))
-    return [Peer(words[0], tuple(words[1:])) for words in lines if words]
+    steps: dict[str, list[tuple[str, ...]]] = {}
+    for line in (HERE / "peers.txt").read_text().splitlines():
+        name, *requirements = line.split() or [""]
+        if name and not name.startswith("#"):
+            steps.setdefault(name, []).append(tuple(requirements))
+    return [Peer(name, tuple(each)) for name, each in steps.items()]
 
 
 def install(wanted: list[Peer]) -> dict[str, str]:
