@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
-from mirascope_ops.analysis import stats, tree
+from mirascope_ops._optional import require
+from mirascope_ops.analysis import accessor, stats, tree
 from mirascope_ops.analysis.rows import Node, SpanRow, Totals
 from mirascope_ops.exceptions import OpsError
 from mirascope_ops.exports import Exports
@@ -86,18 +87,20 @@ class SpanSet(Exports, Sequence[SpanRow]):
         """Counts, duration, tokens and cost; each model call counts once."""
         return stats.totals(self._spans)
 
-    def filter(self, predicate: Callable[[SpanRow], object] | None = None, /, **columns: Any) -> SpanSet:
+    def filter(self, predicate: Callable[[SpanRow], object] | str | None = None, /, **columns: Any) -> SpanSet:
         """Keep the spans that fit every condition.
 
         Args:
-            predicate: A function of a span.
+            predicate: A function of a span, or a query as `DataFrame.query` takes it, over the columns of
+                `to_pandas()`: "kind == 'llm' and input_tokens > 1000".
             **columns: Columns of the spans frame; a value, or a list, tuple or set of values to choose from.
 
         Returns:
             The spans that fit, as a SpanSet.
 
         Raises:
-            OpsError: There is no such column.
+            OpsError: There is no such column, or the query makes no sense.
+            ImportError: pandas, which a query needs, is not installed; the message says how.
 
         Example:
             >>> SpanSet([]).filter(kind="llm", status=["error", "interrupted"])
@@ -107,12 +110,27 @@ class SpanSet(Exports, Sequence[SpanRow]):
         if unknown:
             message = f"There is no column {unknown[0]!r}; the columns are {', '.join(SpanRow._fields)}."
             raise OpsError(message)
-        kept = self._spans if predicate is None else tuple(span for span in self._spans if predicate(span))
+        if isinstance(predicate, str):
+            kept = self._queried(predicate)
+        else:
+            kept = self._spans if predicate is None else tuple(span for span in self._spans if predicate(span))
         for name, wanted in columns.items():
             several = isinstance(wanted, list | tuple | set | frozenset) and name != "tags"
             choice = cast("Collection[Any]", wanted if several else (wanted,))
             kept = tuple(span for span in kept if getattr(span, name) in choice)
         return SpanSet(kept)
+
+    def _queried(self, query: str) -> tuple[SpanRow, ...]:
+        table: Any = SpanSet.to_pandas(self)
+        try:
+            places: list[int] = list(table.query(query).index)
+        except Exception as error:
+            message = (
+                f"The query {query!r} makes no sense ({type(error).__name__}: {error}). Write it as for "
+                f"DataFrame.query, over the columns {', '.join(SpanRow._fields)}."
+            )
+            raise OpsError(message) from error
+        return tuple(self._spans[place] for place in places)
 
     def tree(self) -> Tree:
         """Return the spans as a forest, parents above children, siblings by start."""
@@ -147,6 +165,8 @@ class SpanSet(Exports, Sequence[SpanRow]):
         """
         from mirascope_ops.analysis.frames import spans_frame
 
+        require("pandas", extra="notebook")
+        register_accessor()
         return spans_frame(self._spans, columns=columns, attributes=attributes)
 
     @staticmethod
@@ -163,6 +183,35 @@ class SpanSet(Exports, Sequence[SpanRow]):
             by: A column, or several: name, kind, model, status, session_id, ...
         """
         return stats.summary(self._spans, by)
+
+    def critical_path(self) -> DataFrame:
+        """Return what the traces waited for, one row a stretch of time, by trace and time.
+
+        Of one root the durations add up to its own: making one of these spans faster makes the trace faster.
+        The columns are `mirascope_ops.analysis.schema.CRITICAL_PATH_SCHEMA`.
+        """
+        from mirascope_ops.analysis import frames
+
+        return frames.critical_path_frame(self._spans)
+
+    def concurrency(self) -> DataFrame:
+        """Return how many of the spans ran at once, one row each time that the number changes.
+
+        A parent runs all the time that its children do: choose the spans first, such as `filter(kind="llm")`.
+        The columns are `mirascope_ops.analysis.schema.CONCURRENCY_SCHEMA`.
+        """
+        from mirascope_ops.analysis import frames
+
+        return frames.concurrency_frame(self._spans)
+
+    def context_growth(self) -> DataFrame:
+        """Return how many tokens each model call was given, one row a call, by session and time.
+
+        The columns are `mirascope_ops.analysis.schema.CONTEXT_SCHEMA`.
+        """
+        from mirascope_ops.analysis import frames
+
+        return frames.context_frame(self._spans)
 
     def turns(self) -> DataFrame:
         """Return the traces as turns of a conversation, one row each."""
@@ -378,9 +427,18 @@ class TraceSet(Exports, Sequence[StoredTrace]):
         return f"TraceSet of {len(self):,} {'trace' if len(self) == 1 else 'traces'}"
 
 
+def register_accessor() -> None:
+    """Give DataFrames `frame.ops` (see `analysis.accessor`); does nothing where pandas is not in use."""
+    accessor.register(SpanSet.from_pandas)
+
+
 def _start(span: SpanRow) -> int:
     return span.start
 
 
 def _kebab(kind: type) -> str:
     return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in kind.__name__).lstrip("-")
+
+
+# Here already where the program uses pandas: frames that were read from a file know `frame.ops` too.
+register_accessor()

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mirascope_ops._optional import require
 from mirascope_ops.analysis.columns import ABSENT, array_of, inferred
+from mirascope_ops.analysis.critical import concurrency, critical_path
 from mirascope_ops.analysis.messages import messages_of
 from mirascope_ops.analysis.rows import SpanRow
 from mirascope_ops.analysis.schema import (
+    CONCURRENCY_SCHEMA,
+    CONTEXT_SCHEMA,
+    CRITICAL_PATH_SCHEMA,
     MESSAGES_SCHEMA,
     SESSIONS_SCHEMA,
     SPANS_SCHEMA,
@@ -32,7 +36,17 @@ if TYPE_CHECKING:
 
     from mirascope_ops.analysis.rows import SessionCard, Turn
 
-__all__ = ["SPANS_SCHEMA", "messages_frame", "sessions_frame", "spans_frame", "traces_frame", "turns_frame"]
+__all__ = [
+    "SPANS_SCHEMA",
+    "concurrency_frame",
+    "context_frame",
+    "critical_path_frame",
+    "messages_frame",
+    "sessions_frame",
+    "spans_frame",
+    "traces_frame",
+    "turns_frame",
+]
 
 PREFIX = "attributes."
 # Where a frame says which of its attribute columns hold JSON text: `frame.attrs["mirascope_ops.json"]`.
@@ -136,6 +150,66 @@ def messages_frame(spans: Sequence[SpanRow]) -> DataFrame:
         for place, message in enumerate(messages_of(span))
     ]
     return _frame(MESSAGES_SCHEMA, rows)
+
+
+def critical_path_frame(spans: Sequence[SpanRow]) -> DataFrame:
+    """Give what the traces waited for as a DataFrame, one row a stretch of time; see `critical.critical_path`.
+
+    Args:
+        spans: Spans of any traces, in any order.
+    """
+    rows = [
+        {
+            **{name: getattr(step.span, name) for name in ("trace_id", "span_id", "name", "kind")},
+            "depth": step.depth,
+            "start": step.start,
+            "end": step.end,
+            "duration": step.end - step.start,
+        }
+        for step in critical_path(spans)
+    ]
+    return _frame(CRITICAL_PATH_SCHEMA, rows)
+
+
+def concurrency_frame(spans: Sequence[SpanRow]) -> DataFrame:
+    """Give how many spans ran at once as a DataFrame, one row a change; see `critical.concurrency`.
+
+    Args:
+        spans: Spans of any traces, in any order.
+    """
+    return _frame(CONCURRENCY_SCHEMA, [{"time": time, "running": running} for time, running in concurrency(spans)])
+
+
+def context_frame(spans: Sequence[SpanRow]) -> DataFrame:
+    """Give how the context grew as a DataFrame, one row a model call, by session and start.
+
+    Args:
+        spans: Spans of any traces, in any order; each model call counts once, however many spans tell of it.
+    """
+    turns: dict[str | None, dict[str, int]] = {}
+    numbers: dict[tuple[str | None, str], int] = {}
+    before: dict[str | None, int] = {}
+    rows: list[dict[str, Any]] = []
+    for span in innermost_calls(spans):
+        calls = turns.setdefault(span.session_id, {})
+        calls[span.trace_id] = calls.get(span.trace_id, 0) + 1
+        turn = numbers.setdefault((span.session_id, span.trace_id), len(calls))
+        context, last = span.input_tokens, before.get(span.session_id)
+        rows.append(
+            {
+                **{name: getattr(span, name) for name in ("session_id", "trace_id", "span_id", "start", "model")},
+                "turn": turn,
+                "call": calls[span.trace_id],
+                "context": context,
+                "growth": None if context is None or last is None else context - last,
+                "cached": span.cache_read_tokens,
+                "output_tokens": span.output_tokens,
+            }
+        )
+        if context is not None:
+            before[span.session_id] = context
+    order = {session: place for place, session in enumerate(turns)}
+    return _frame(CONTEXT_SCHEMA, sorted(rows, key=lambda row: order[row["session_id"]]))
 
 
 def sessions_frame(cards: Sequence[SessionCard]) -> DataFrame:

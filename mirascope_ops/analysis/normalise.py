@@ -13,6 +13,7 @@ from mirascope_ops.analysis.plans import SLOT, Plan, plan_of, read_all
 from mirascope_ops.analysis.rows import SpanRow
 from mirascope_ops.analysis.values import identifier, mapping, milliseconds, words
 from mirascope_ops.analysis.vocabulary import FIRST_TOKEN_EVENTS, USER_IN_SESSION
+from mirascope_ops.core import prices
 from mirascope_ops.store.codec import SPAN_COLUMNS
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ _SESSION, _SESSION_ATTRIBUTES = SLOT["session_id"], SLOT["session_attributes"]
 # What the record itself says; with what is empty where no attribute says more.
 _RECORDED = {SLOT[name]: place for place, name in enumerate(SPAN_COLUMNS) if name in SLOT}
 _RECORDED[SLOT["status_code"]] = SPAN_COLUMNS.index("status")
+# What calls a model. Spans around them may tell their tokens again.
+_PRICED = frozenset({"llm", "embedding"})
 _EMPTY = {_TAGS: (), _ANNOTATIONS: ()}
 _make: Callable[[tuple[Any, ...]], SpanRow] = partial(cast("Any", tuple).__new__, SpanRow)
 """As `SpanRow._make`, without a frame for each row."""
@@ -72,7 +75,25 @@ def columns_of(batches: Iterable[Batch], annotations: Sequence[AnnotationRecord]
         for column, more in zip(columns, part, strict=True):
             column.extend(more)
     settle(columns, wrappers)
+    if prices.prices:
+        _fill_costs(columns)
     return columns
+
+
+def _fill_costs(columns: Columns) -> None:
+    """Give model calls that tell tokens and no cost the cost that they have by the user's prices."""
+    told = ("kind", "model", "cost", "input_tokens", "output_tokens", "cache_read_tokens")
+    known: dict[str, prices.Price | None] = {}
+    for place, (kind, model, cost, sent, answered, cached) in enumerate(
+        zip(*(columns[SLOT[name]] for name in told), strict=True)
+    ):
+        if cost is not None or model is None or kind not in _PRICED or (sent is None and answered is None):
+            continue
+        if model not in known:
+            known[model] = prices.price_of(model)
+        price = known[model]
+        if price is not None:
+            columns[_COST][place] = price.cost(sent, answered, cached)
 
 
 def rows_of(columns: Columns) -> list[SpanRow]:

@@ -58,7 +58,7 @@ SPANS_SCHEMA: tuple[Column, ...] = (
     Column("input_tokens", COUNT, "tokens of the prompt, cached ones included"),
     Column("output_tokens", COUNT, "tokens of the answer"),
     Column("cache_read_tokens", COUNT, "tokens of the prompt that came from the provider's cache"),
-    Column("cost", NUMBER, "US dollars as reported, missing where nothing was"),
+    Column("cost", NUMBER, "US dollars as reported, else by configure(prices=...); missing where neither tells it"),
     Column("ttft", DURATION, "time to the first token, from the span's start"),
     Column("error_type", TEXT, "the exception's type"),
     Column("error_message", TEXT, "the exception's message, else the status's"),
@@ -146,4 +146,34 @@ SESSIONS_SCHEMA: tuple[Column, ...] = (
     Column("input_tokens", COUNT, "tokens of all prompts"),
     Column("output_tokens", COUNT, "tokens of all answers"),
     Column("cost", NUMBER, "US dollars as reported"),
+)
+
+CRITICAL_PATH_SCHEMA: tuple[Column, ...] = (
+    Column("trace_id", TEXT, "32 hex digits"),
+    Column("span_id", TEXT, "the span that the trace waited for"),
+    Column("name", TEXT, "its name"),
+    Column("kind", CATEGORY, "what it is for", KINDS),
+    Column("depth", COUNT, "how deep it is below its root, 0 at the root"),
+    Column("start", TIME, "when the trace began to wait for it"),
+    Column("end", TIME, "when the trace waited no longer for it"),
+    Column("duration", DURATION, "end - start; of one root they add up to its duration"),
+)
+
+CONCURRENCY_SCHEMA: tuple[Column, ...] = (
+    Column("time", TIME, "when the number changed"),
+    Column("running", COUNT, "how many spans ran from then on"),
+)
+
+CONTEXT_SCHEMA: tuple[Column, ...] = (
+    Column("session_id", TEXT, "the session"),
+    Column("trace_id", TEXT, "32 hex digits"),
+    Column("span_id", TEXT, "the model call"),
+    Column("turn", COUNT, "the trace's place in its session, from 1"),
+    Column("call", COUNT, "the call's place in its trace, from 1"),
+    Column("start", TIME, "when it started"),
+    Column("model", TEXT, "the model"),
+    Column("context", COUNT, "tokens of its prompt: how long the context was"),
+    Column("growth", COUNT, "how much longer than in the call before, in the same session"),
+    Column("cached", COUNT, "tokens of its prompt that came from the provider's cache"),
+    Column("output_tokens", COUNT, "tokens of its answer"),
 )

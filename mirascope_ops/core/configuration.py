@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import trace as otel_trace
 
 from mirascope_ops.core import backend, capture, pipeline
+from mirascope_ops.core import prices as model_prices
 from mirascope_ops.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 _CAPTURE_VARIABLE: Final = "MIRASCOPE_OPS_CAPTURE"
@@ -36,6 +37,7 @@ def configure(
     capture_limit: int | None = None,
     redact: Callable[[str, Any], Any] | _Unchanged | None = _UNCHANGED,
     mask_secrets: bool | None = None,
+    prices: Mapping[str, Mapping[str, float]] | str | Path | _Unchanged | None = _UNCHANGED,
 ) -> None:
     """Change how this process is traced; what is left out stays as it is.
 
@@ -52,6 +54,9 @@ def configure(
         redact: Called with the key and value of everything that is captured; returns what is kept instead.
             None takes an earlier one away.
         mask_secrets: Whether values under keys such as `api_key` or `password` are masked.
+        prices: What models cost, for spans that report tokens and no cost: a mapping such as
+            `{"gpt-4o-mini": {"input_per_million": 0.15, "output_per_million": 0.60}}` in US dollars (also
+            `cache_read_per_million`, and `..._per_token`), or a file of it, .json or .csv. None for no prices.
 
     Raises:
         ConfigurationError: A value means nothing; nothing is changed.
@@ -62,8 +67,11 @@ def configure(
     """
     _check(tracer_provider, capture_limit, redact)
     _check_kinds(store, capture_content=capture_content, mask_secrets=mask_secrets)
+    priced = None if isinstance(prices, _Unchanged) else model_prices.read(prices)
     if not isinstance(store, _Unchanged):
         backend.get().reopen(store)
+    if priced is not None:
+        model_prices.prices = priced
     policy = capture.policy
     if capture_content is not None:
         policy.enabled = capture_content
