@@ -12,7 +12,7 @@ from mirascope_ops.exceptions import OpsError
 
 @pytest.fixture
 def spans():
-    with ops.session(id="s"), ops.span("root"):
+    with ops.session() as session, ops.span("root"):
         with ops.span("step"):
             pass
         with ops.span("step"):
