@@ -67,7 +67,7 @@ def _find_handler(kind: Any) -> Callable[[Any], Any]:
         root = str(base.__module__).partition(".")[0]
         found = _STANDARD.get(base) or (_FOREIGN.get((root, base.__name__)) if root in sys.modules else None)
         if found is not None:
-            return found
+            return _writer_of_models(kind) if found is _pydantic else found
     rules: tuple[tuple[bool, Callable[[Any], Any]], ...] = (
         (hasattr(kind, "_sa_class_manager"), _loaded),  # a class that SQLAlchemy maps
         (tuple in kind.__mro__ and hasattr(kind, "_fields"), _named_tuple),
@@ -172,16 +172,29 @@ def _class(value: Any) -> str:
 
 def _pydantic(value: Any) -> Any:
     """Write a model as it writes itself, but without fields that are computed for it, and big ones in outline."""
-    kind = cast("type[Any]", type(value))
+    return _writer_of_models(cast("type[Any]", type(value)))(value)
+
+
+def _writer_of_models(kind: type[Any]) -> Callable[[Any], Any]:
+    """Make the handler of one class of models, so that its values need not be asked for it each time."""
     if not hasattr(kind, "__pydantic_serializer__"):  # a model of pydantic 1
-        return outline(value) if bounds.is_big(vars(value)) else orjson.Fragment(patience.ask(kind, kind.json, value))
+        return lambda value: outline(value) if bounds.is_big(vars(value)) else _written(kind, kind.json, value)
     left_out: set[str] = set(kind.__pydantic_decorators__.computed_fields)
-    if not bounds.is_big(value):
-        return orjson.Fragment(patience.ask(kind, partial(kind.model_dump_json, exclude=left_out or None), value))
-    stored: dict[str, Any] = {**vars(value), **(value.__pydantic_extra__ or {})}
-    big = {name: item for name, item in _without_big(stored).items() if item is not stored[name]}
-    written = patience.ask(kind, partial(kind.model_dump_json, exclude={*left_out, *big}), value)
-    return {**orjson.loads(written), **big}
+    write = partial(kind.model_dump_json, exclude=left_out) if left_out else kind.model_dump_json
+
+    def handler(value: Any) -> Any:
+        if not bounds.is_big(value):
+            return _written(kind, write, value)
+        stored: dict[str, Any] = {**vars(value), **(value.__pydantic_extra__ or {})}
+        big = {name: item for name, item in _without_big(stored).items() if item is not stored[name]}
+        written = patience.ask(kind, partial(kind.model_dump_json, exclude={*left_out, *big}), value)
+        return {**orjson.loads(written), **big}
+
+    return handler
+
+
+def _written(kind: type[Any], write: Callable[[Any], str], value: Any) -> orjson.Fragment:
+    return orjson.Fragment(patience.ask(kind, write, value))
 
 
 _STANDARD: Final[dict[type, Callable[[Any], Any]]] = {
