@@ -386,6 +386,33 @@ def test_a_missing_package_is_named_with_its_extra(module, call, extra, rows, tm
     assert not list(tmp_path.iterdir())
 
 
+def test_arrow_polars_and_parquet_need_no_pandas(run_python):
+    printed = run_python(
+        """
+        import sys
+
+        class Hidden:
+            def __init__(self, finder):
+                self.finder = finder
+
+            def find_spec(self, name, path=None, target=None):
+                return None if name.partition(".")[0] == "pandas" else self.finder.find_spec(name, path, target)
+
+        sys.meta_path[:] = [Hidden(finder) for finder in sys.meta_path if hasattr(finder, "find_spec")]
+
+        from mirascope_ops import ops
+
+        with ops.span("a"):
+            pass
+        spans = ops.spans()
+        print(spans.to_arrow().num_rows, spans.to_polars().height, len(ops.read_parquet(spans.to_parquet("a.parquet"))))
+        print("pandas" in sys.modules)
+        """
+    )
+
+    assert printed.split() == ["1", "1", "1", "False"]
+
+
 def test_a_progress_bar_is_shown_where_asked_for_and_else_not(rows, tmp_path, capsys):
     path = SpanSet(rows).to_otlp(tmp_path / "spans.jsonl")
     SpanSet(rows).to_parquet(tmp_path / "spans.parquet")
