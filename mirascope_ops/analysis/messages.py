@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from mirascope_ops.analysis.rows import Message
 from mirascope_ops.analysis.shapes import messages_in, said_in, tool_call_in
 from mirascope_ops.analysis.values import indexed, mapping, sequence
+from mirascope_ops.store.records import EventRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from mirascope_ops.analysis.rows import SpanRow
-    from mirascope_ops.store.records import EventRecord
 
 _SENT_EVENTS = {
     "gen_ai.system.message": "system",
@@ -92,18 +92,26 @@ def _vercel_answered(span: SpanRow) -> list[Message]:
 
 
 def _events_sent(span: SpanRow) -> list[Message]:
+    return _sent_in(span.events)
+
+
+def _sent_in(events: Iterable[EventRecord]) -> list[Message]:
     return [
         message
-        for event in span.events
+        for event in events
         if (role := _SENT_EVENTS.get(event.name)) is not None
         for message in messages_in(_body(event, role), role)
     ]
 
 
 def _events_answered(span: SpanRow) -> list[Message]:
+    return _answered_in(span.events)
+
+
+def _answered_in(events: Iterable[EventRecord]) -> list[Message]:
     return [
         message
-        for event in span.events
+        for event in events
         if event.name == _ANSWER_EVENT
         for message in messages_in(_body(event, "assistant"), "assistant")
     ]
@@ -112,12 +120,46 @@ def _events_answered(span: SpanRow) -> list[Message]:
 def _body(event: EventRecord, role: str) -> Mapping[str, Any]:
     attributes = event.attributes
     if "message" in attributes:
-        return {"message": attributes["message"]}
+        message = attributes["message"]
+        # Strands gives the message's content alone.
+        return {"message": message} if mapping(message) is not None else {"role": role, "content": message}
     # Azure's instrumentation keeps the whole body as one JSON text.
     body = mapping(attributes.get("gen_ai.event.content"))
     return {"role": role, **(attributes if body is None else body)}
 
 
+def _listed_events(span: SpanRow) -> list[EventRecord]:
+    # Pydantic AI's first version wrote the conventions' events as one JSON attribute.
+    listed = sequence(span.attributes.get("events")) or []
+    return [
+        EventRecord(str(told["event.name"]), 0, told)
+        for item in listed
+        if "event.name" in (told := mapping(item) or {})
+    ]
+
+
+def _listed_sent(span: SpanRow) -> list[Message]:
+    return _sent_in(_listed_events(span))
+
+
+def _listed_answered(span: SpanRow) -> list[Message]:
+    return _answered_in(_listed_events(span))
+
+
+def _whole_event(names: tuple[str, ...], key: str, role: str) -> Callable[[SpanRow], list[Message]]:
+    # All messages of one side in one attribute of an event, as the conventions' detail event and OpenLIT have them.
+    def read(span: SpanRow) -> list[Message]:
+        return [
+            message
+            for event in span.events
+            if event.name in names
+            for message in messages_in(event.attributes.get(key), role)
+        ]
+
+    return read
+
+
+_DETAILS = ("gen_ai.client.inference.operation.details",)
 _SENT = (
     _attribute("mirascope.response.messages", "user"),
     _genai_sent,
@@ -125,6 +167,10 @@ _SENT = (
     _indexed("gen_ai.prompt.", "user"),
     _vercel_sent,
     _events_sent,
+    _listed_sent,
+    _whole_event(_DETAILS, "gen_ai.input.messages", "user"),
+    _whole_event(("gen_ai.content.prompt",), "gen_ai.prompt", "user"),
+    _attribute("gen_ai.request.messages", "user"),
 )
 _ANSWERED = (
     _attribute("mirascope.response.content", "assistant"),
@@ -133,4 +179,7 @@ _ANSWERED = (
     _indexed("gen_ai.completion.", "assistant"),
     _vercel_answered,
     _events_answered,
+    _listed_answered,
+    _whole_event(_DETAILS, "gen_ai.output.messages", "assistant"),
+    _whole_event(("gen_ai.content.completion",), "gen_ai.completion", "assistant"),
 )

@@ -41,6 +41,9 @@ _MESSAGE_KEYS = frozenset(
         "type",
     }
 )
+_USE_KEYS = ("toolUse", "toolRequest")
+_RESULT_KEYS = ("toolResult", "toolResponse")
+_PART_KEYS = frozenset({"text", "reasoningContent", *_USE_KEYS, *_RESULT_KEYS})
 _MOST_DEPTH = 12
 
 
@@ -86,7 +89,7 @@ def tool_call_in(value: object) -> ToolCall | None:
     if name is None:
         return None
     arguments = _first(source, "arguments", "args", "input")
-    call_id = identifier(_first(found, "call_id", "id", "toolCallId", "tool_call_id"))
+    call_id = identifier(_first(found, "call_id", "id", "toolCallId", "tool_call_id", "toolUseId", "ref"))
     return ToolCall(name, text(arguments) if arguments is not None else "{}", call_id)  # type: ignore[arg-type]
 
 
@@ -181,16 +184,8 @@ def _parts(value: object, depth: int) -> _Parts:
 
 def _part(found: dict[str, Any], parts: _Parts, depth: int) -> None:
     kind = found.get("type")
-    if kind in _SILENT_TYPES:
+    if kind in _SILENT_TYPES or "reasoningContent" in found or _tool_part(found, parts):
         return
-    if kind in _RESULT_TYPES:
-        parts.results.append(_result(found))
-        return
-    if kind in _CALL_TYPES or "functionCall" in found or "function_call" in found:
-        call = tool_call_in(found)
-        if call is not None:
-            parts.calls.append(call)
-            return
     for key in _TEXT_KEYS:
         inner = found.get(key)
         if isinstance(inner, str):
@@ -203,6 +198,22 @@ def _part(found: dict[str, Any], parts: _Parts, depth: int) -> None:
     parts.said.append(f"[{kind}]" if isinstance(kind, str) else text(found) or "")
 
 
+def _tool_part(found: dict[str, Any], parts: _Parts) -> bool:
+    """Take a part that asks for a tool, or answers for one; False where it does neither."""
+    kind = found.get("type")
+    answer = next((inner for key in _RESULT_KEYS if (inner := mapping(found.get(key))) is not None), None)
+    if answer is not None or kind in _RESULT_TYPES:
+        parts.results.append(_result(found if answer is None else answer))
+        return True
+    asked = next((found[key] for key in _USE_KEYS if key in found), None)
+    if asked is None and (kind in _CALL_TYPES or "functionCall" in found or "function_call" in found):
+        asked = found
+    call = tool_call_in(asked)
+    if call is not None:
+        parts.calls.append(call)
+    return call is not None
+
+
 def _result(found: dict[str, Any]) -> Message:
     result = _first(found, "response", "result", "output", "content", "error")
     inner = mapping(result)
@@ -212,7 +223,7 @@ def _result(found: dict[str, Any]) -> Message:
     listed = decoded(result)
     if _all_parts(listed):
         result = said_in(listed)
-    call_id = _first(found, "tool_call_id", "id", "toolCallId", "tool_use_id", "call_id")
+    call_id = _first(found, "tool_call_id", "id", "toolCallId", "tool_use_id", "call_id", "toolUseId", "ref")
     return Message("tool", unquoted(result) or "", (), identifier(call_id))
 
 
@@ -234,7 +245,10 @@ def _is_part(item: object) -> bool:
         return False
     found = cast("dict[str, Any]", item)
     kind = found.get("type")
-    return "role" not in found and "message" not in found and isinstance(kind, str) and kind != "message"
+    if "role" in found or "message" in found:
+        return False
+    # Bedrock's and Genkit's parts name no type: their one key does.
+    return (isinstance(kind, str) and kind != "message") or (len(found) == 1 and not _PART_KEYS.isdisjoint(found))
 
 
 def _first(found: dict[str, Any], *names: str) -> Any:

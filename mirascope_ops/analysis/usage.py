@@ -15,7 +15,38 @@ _CACHE_READ = (
     "input_cached_tokens",
     "cached_tokens",
     "input_cache_read",
+    "cache_read",
+    "prompt_cached_tokens",
+    "cached_content_token_count",
+    "cachedContentTokenCount",
+    "cachedContentTokens",
+    "cacheReadInputTokens",
+    "cachedInputTokens",
 )
+# The names of OpenAI, Anthropic, Gemini, Bedrock, Ollama and Cohere, and of those who rename them.
+_INPUT = (
+    "input_tokens",
+    "prompt_tokens",
+    "inputTokens",
+    "promptTokens",
+    "prompt_token_count",
+    "promptTokenCount",
+    "inputTokenCount",
+    "prompt_eval_count",
+)
+_OUTPUT = (
+    "output_tokens",
+    "completion_tokens",
+    "outputTokens",
+    "completionTokens",
+    "candidates_token_count",
+    "candidatesTokenCount",
+    "outputTokenCount",
+    "eval_count",
+)
+_DETAILS = ("prompt_tokens_details", "input_tokens_details", "input_token_details", "inputTokenDetails")
+# Where a whole response keeps its usage.
+_INSIDE = ("usage", "usage_metadata", "usageMetadata", "token_usage", "tokenUsage")
 
 
 def input_tokens(value: object) -> int | None:
@@ -28,22 +59,22 @@ def input_tokens(value: object) -> int | None:
         >>> input_tokens('{"input": 20, "input_cached_tokens": 6, "output": 5}')
         26
     """
-    found = mapping(value) or {}
-    counted = tokens(_first(found, "input_tokens", "prompt_tokens"))
+    found = _usage_in(value)
+    counted = tokens(_first(found, *_INPUT))
     return counted if counted is not None else _parts(found, "input")
 
 
 def output_tokens(value: object) -> int | None:
     """Give the answer's tokens, from the same objects as `input_tokens`."""
-    found = mapping(value) or {}
-    counted = tokens(_first(found, "output_tokens", "completion_tokens"))
+    found = _usage_in(value)
+    counted = tokens(_first(found, *_OUTPUT))
     return counted if counted is not None else _parts(found, "output")
 
 
 def cache_read_tokens(value: object) -> int | None:
     """Give the prompt's tokens that came from the provider's cache, also from OpenAI's nested details."""
-    found = mapping(value) or {}
-    for level in (found, found.get("prompt_tokens_details"), found.get("input_tokens_details")):
+    found = _usage_in(value)
+    for level in (found, *(found.get(name) for name in _DETAILS)):
         if isinstance(level, dict):
             counted = tokens(_first(cast("dict[str, Any]", level), *_CACHE_READ))
             if counted is not None:
@@ -72,6 +103,11 @@ def centicents(value: object) -> float | None:
     """Give a cost that is reported in Mirascope's centicents in US dollars."""
     found = dollars(value)
     return None if found is None else found / _CENTICENTS_PER_DOLLAR
+
+
+def _usage_in(value: object) -> dict[str, Any]:
+    found = mapping(value) or {}
+    return next((inner for name in _INSIDE if (inner := mapping(found.get(name))) is not None), found)
 
 
 def _first(found: dict[str, Any], *names: str) -> Any:
