@@ -14,7 +14,7 @@ from pytest_examples import find_examples
 
 import mirascope_ops
 from mirascope_ops import testing
-from mirascope_ops.core import capture
+from mirascope_ops.core import capture, prices
 
 README = Path(__file__).parent.parent / "README.md"
 MODULES = sorted(module.name for module in pkgutil.walk_packages(mirascope_ops.__path__, "mirascope_ops."))
@@ -24,6 +24,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 @pytest.fixture(autouse=True)
 def store_and_settings_of_its_own(monkeypatch, llm_server):
     monkeypatch.setattr(capture, "policy", capture.Policy())
+    monkeypatch.setattr(prices, "prices", {})
     with testing.captured():
         yield
 
