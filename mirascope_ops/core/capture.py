@@ -106,8 +106,10 @@ def dump(value: Any, key: str = "") -> str:
     if key and policy.mask_secrets and masking.is_secret(key):
         return _MASKED
     kind = cast("type[Any]", type(value))
-    if kind is str:
-        return _quoted(text(value, key))
+    if issubclass(kind, str):
+        return _quoted(text(value if kind is str else str.__getitem__(value, slice(None)), key))
+    if bounds.is_big(value):
+        return _dump_big(value, key)
     try:
         data = _dumps(value, summarise)
     except Exception:  # noqa: BLE001 - whatever a value's own code raises, the walk below describes it
@@ -130,11 +132,7 @@ def dump_fields(names: tuple[str, ...], values: tuple[Any, ...], more: dict[str,
     fields = dict(zip(names, values, strict=False))
     if more:
         fields.update(more)
-    return (
-        "{"
-        + ",".join(f"{orjson.dumps(name).decode()}:{_dump_within(item, name)}" for name, item in fields.items())
-        + "}"
-    )
+    return "{" + ",".join(f"{orjson.dumps(name).decode()}:{dump(item, name)}" for name, item in fields.items()) + "}"
 
 
 def dump_arguments(values: tuple[Any, ...]) -> str | None:
@@ -176,7 +174,7 @@ def dump_result(value: Any) -> Any:
         value: What the traced function returned.
     """
     kind = type(value)  # pyright: ignore[reportUnknownVariableType] - whatever the user's value is
-    if kind is dict and _ORDINARY_KEYS.issuperset(value) and (found := _dump_flat(value)) is not None:
+    if kind is dict and (found := _dump_flat(value)) is not None:
         return found
     if kind is str:
         return text(value)
@@ -184,22 +182,24 @@ def dump_result(value: Any) -> Any:
         return _primitive(value, "")
     if value is None:
         return None
-    found = _dump_within(value, "")
+    found = dump(value)
     if kind is dict and len(value) <= _MAX_FIELDS and len(_ORDINARY_KEYS) < _MAX_KEYS:
-        _ORDINARY_KEYS.update(key for key in value if type(key) is str and not masking.is_secret(key))
+        _ORDINARY_KEYS.update(key for key in list(value) if type(key) is str and not masking.is_secret(key))
     return found
 
 
 def _dump_flat(fields: dict[str, Any]) -> str | None:
     """Dump the most frequent kind of result, of which no key is secret, without searching for one; None for others."""
     longest = policy.longest_as_is
-    for value in fields.values():
-        kind = type(value)  # pyright: ignore[reportUnknownVariableType] - whatever the user's value is
-        if (len(value) > longest) if kind is str else kind not in _FLAT:
-            return None
     try:
+        if not _ORDINARY_KEYS.issuperset(fields):
+            return None
+        for value in fields.values():
+            kind = type(value)  # pyright: ignore[reportUnknownVariableType] - whatever the user's value is
+            if (len(value) > longest) if kind is str else kind not in _FLAT:
+                return None
         data = _dumps(fields)
-    except Exception:  # noqa: BLE001 - a lone surrogate, an int of more than 64 bits
+    except Exception:  # noqa: BLE001 - a lone surrogate, an int of more than 64 bits, a change by another thread
         return None
     return data.decode() if len(data) <= longest else None
 
@@ -238,20 +238,11 @@ def attribute(value: Any, key: str = "") -> Any:
         kinds: set[Any] = {type(item) for item in items}
         if not kinds or (len(kinds) == 1 and kinds <= _PRIMITIVES):
             return tuple(attribute(item, key) for item in items)
-    return _dump_within(value, key)
-
-
-def _dump_within(value: Any, key: str) -> str:
-    """Dump a value, big ones in part."""
-    return _dump_big(value, key) if bounds.is_big(value) else dump(value, key)
+    return dump(value, key)
 
 
 def _dump_big(value: Any, key: str) -> str:
     """Dump a part of a value that is too big to be written out; see `dump`."""
-    if key and policy.mask_secrets and masking.is_secret(key):
-        return _MASKED
-    if issubclass(cast("type[Any]", type(value)), str):
-        return _quoted(text(value, key))
     found = _dumps_big(value).decode()
     if policy.redact is not None or (policy.mask_secrets and masking.may_hold_secret(found)):
         found = _masked(found, key)

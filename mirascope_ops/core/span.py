@@ -414,6 +414,20 @@ class Span(otel_trace.Span, ReadableSpan):
         except Exception as fault:  # noqa: BLE001 - our bug is not the user's exception
             guard.report("recording an exception", fault)
 
+    @classmethod
+    def of_kind(cls, kind: SpanKind, name: str, attributes: Mapping[str, Any]) -> Self:
+        """Make a span of another of OpenTelemetry's kinds than internal.
+
+        Args:
+            kind: The kind, such as `SpanKind.SERVER`.
+            name: The span's name.
+            attributes: Its first attributes.
+        """
+        span = cls(name)
+        span._kind = kind
+        span.set_attributes(attributes)
+        return span
+
     def adopt(self, site: CallSite, arguments: str | None) -> None:
         """Make this the span of a traced call that has yet to start."""
         self._site, self._arguments = site, arguments

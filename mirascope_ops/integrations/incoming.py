@@ -167,9 +167,8 @@ class Visit:
 
     def start_span(self, method: str, path: str, scheme: str) -> None:
         """Start the request's span, named by method and path; query strings stay out, they may hold secrets."""
-        attributes: dict[str, Any] = {"http.request.method": method, "url.path": path, "url.scheme": scheme}
-        self.span = Span(f"{method} {path}"[:_MAX_NAME], **attributes)
-        self.span._kind = SpanKind.SERVER  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - ours; `ops.span` makes internal ones only
+        attributes = {"http.request.method": method, "url.path": path, "url.scheme": scheme}
+        self.span = Span.of_kind(SpanKind.SERVER, f"{method} {path}"[:_MAX_NAME], attributes)
         self.span.__enter__()  # ended in `close`
 
     def route(self, method: str, route: str) -> None:

@@ -70,3 +70,19 @@ def test_a_long_string_among_the_arguments_is_left_to_the_way_that_cuts_first():
     assert capture.dump_arguments(("x" * (capture.policy.limit + 1), 1)) is None
     assert capture.dump_arguments((1, [["x"] * 1_000] * 1_000)) is None
     assert capture.dump_arguments(("x" * 100, 1)) is not None
+
+
+def test_a_key_whose_hash_fails_costs_nothing_but_itself():
+    class Key(str):
+        __slots__ = ()
+        fails = False
+
+        def __hash__(self):
+            if Key.fails:
+                raise ValueError("no hash today")
+            return super().__hash__()
+
+    result = {Key("odd"): 1}
+    Key.fails = True
+
+    assert "1" in dump_result(result)

@@ -213,7 +213,7 @@ def test_a_fault_in_capture_costs_the_value_and_not_the_span(lenient, monkeypatc
 
 
 def test_a_fault_is_raised_in_tests(monkeypatch):
-    monkeypatch.setattr("mirascope_ops.core.site.CallSite.capture_result", fault)
+    monkeypatch.setattr("mirascope_ops.core.capture.dump_result", fault)
     span = otel_trace.get_current_span()
 
     with pytest.raises(FaultError):
