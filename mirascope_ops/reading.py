@@ -92,7 +92,9 @@ def spans(
         )
         found = SpanSet(_rows(query))
     conditions = _Conditions(name, status, cell, notebook, time_of(since), time_of(until))
-    kept = found.filter(lambda span: (kind is None or span.kind == kind) and conditions.fit(span))
+    kept = found
+    if kind is not None or conditions != _Conditions(*[None] * len(conditions)):
+        kept = found.filter(lambda span: (kind is None or span.kind == kind) and conditions.fit(span))
     return kept if limit is None else kept[max(0, len(kept) - limit) :]
 
 

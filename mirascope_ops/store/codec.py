@@ -29,7 +29,7 @@ ANNOTATION_COLUMNS = AnnotationRecord._fields
 _MAX_INT, _MIN_INT = 2**63 - 1, -(2**63)
 _MAX_UNSIGNED = 2**64 - 1  # what orjson writes and reads as an int
 _MAX_DEPTH = 60
-_PLAIN: frozenset[type] = frozenset((str, int, float, bool))  # values that JSON gives back as they are
+_PLAIN: frozenset[type] = frozenset((float, bool))  # values that JSON gives back as they are
 _MAX_DECIMAL_BITS = 4096  # Python refuses to write very long ints in decimal, and takes quadratic time
 
 Row = tuple[Any, ...]
@@ -129,12 +129,17 @@ def links_of(text: str | None) -> Sequence[LinkRecord]:
 
 def plain(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give attributes as a file would give them back; a mapping that would not change comes back itself."""
-    if _PLAIN.issuperset(map(type, value.values())):
-        texts = "".join([each for each in (*value, *value.values()) if type(each) is str])
-        small = all(_MIN_INT <= each <= _MAX_INT for each in value.values() if type(each) is int)
-        if small and (texts.isascii() or _is_encodable(texts)):
-            return value
-    return decode(encode(value))
+    for key, each in value.items():
+        kind: type[Any] = type(each)
+        if kind is str:
+            same = each.isascii() or _is_encodable(each)
+        elif kind is int:
+            same = _MIN_INT <= each <= _MAX_INT
+        else:
+            same = kind in _PLAIN
+        if not (same and type(key) is str and key.isascii()):
+            return decode(encode(value))
+    return value
 
 
 def run_row(run: RunRecord) -> Row:

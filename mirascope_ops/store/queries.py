@@ -68,7 +68,7 @@ class Condition:
 
 
 def spans_statement(
-    connection: sqlite3.Connection, query: SpanQuery, dead: Collection[int], last: int | None = None
+    connection: sqlite3.Connection, query: SpanQuery, dead: Collection[int]
 ) -> tuple[str, Sequence[Any]]:
     """Write a query for spans as SQL.
 
@@ -76,7 +76,6 @@ def spans_statement(
         connection: The connection that will run it, in its present transaction.
         query: What to look for.
         dead: The processes (`processes.id`) that are gone: their open spans are interrupted.
-        last: Only spans that were first written up to this one (`spans.id`).
 
     Returns:
         A SELECT of `SPAN_SELECTION` and the process, ordered, and its parameters.
@@ -90,8 +89,6 @@ def spans_statement(
         where = f"trace_id IN (SELECT trace_id FROM spans WHERE {where} {some})"  # noqa: S608 - values are parameters
     if newest:
         parameters = [*parameters, max(query.limit or 0, 0)]
-    if last is not None:
-        where = f"({where}) AND id <= {int(last)}"
     if query.limit is None or newest:
         order = "ORDER BY start, id"
     else:

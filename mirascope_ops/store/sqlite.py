@@ -125,30 +125,9 @@ class SqliteStore:
             rows.reverse()
         return [codec.span_of(row, resources[row[18]]) for row in rows]
 
-    def rows(self, query: SpanQuery, last: int | None = None) -> Iterator[list[codec.Row]]:
-        """Give the spans that fit as the file keeps them, some thousands at once, while one state of it is read.
-
-        Args:
-            query: What to look for.
-            last: Only spans that were first written up to this one, as `extent` gave it.
-
-        Yields:
-            Rows in the order of `codec.SPAN_COLUMNS` (the newest first where the query has a limit).
-        """
-        with self._connections.reading() as connection:
-            yield from self._rows(connection, query, last)
-
-    def extent(self) -> tuple[int, int]:
-        """Say how many spans there are, and which was first written last."""
-        with self._connections.reading() as connection:
-            found = connection.execute("SELECT count(*), coalesce(max(id), 0) FROM spans").fetchone()
-        return found[0], found[1]
-
-    def _rows(
-        self, connection: sqlite3.Connection, query: SpanQuery, last: int | None = None
-    ) -> Iterator[list[codec.Row]]:
+    def _rows(self, connection: sqlite3.Connection, query: SpanQuery) -> Iterator[list[codec.Row]]:
         dead = self._dead_processes(connection)
-        statement, parameters = spans_statement(connection, query, dead, last)
+        statement, parameters = spans_statement(connection, query, dead)
         cursor = connection.execute(statement, parameters)
         while rows := cursor.fetchmany(_READ_AT_ONCE):
             yield (
