@@ -64,8 +64,58 @@ _backend: Backend | None = None
 # Held while what is above us is imported and opened, and while this process forks: a module that another thread is
 # importing at that moment could never be imported in the child.
 loading: Final = threading.RLock()
+
+
+class Forking(Protocol):
+    """What is told of every fork of this process, by the thread that forks."""
+
+    def before_fork(self) -> None:
+        """Come to rest."""
+        ...
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        ...
+
+    def after_fork_in_child(self) -> None:
+        """Start afresh."""
+        ...
+
+
+_forking: list[Forking] = []
+_told: list[Forking] = []  # of the fork that takes place
+
+
+def watch_forks(told: Forking) -> None:
+    """Tell this of every fork, with `loading` held.
+
+    Not `os.register_at_fork`: what another thread registers while a fork waits for `loading` would be told of the
+    fork's end and not of its beginning.
+    """
+    _forking.append(told)
+
+
+def _before_fork() -> None:
+    loading.acquire()
+    _told[:] = _forking
+    for told in _told:
+        told.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    while _told:
+        _told.pop().after_fork_in_parent()
+    loading.release()
+
+
+def _after_fork_in_child() -> None:
+    while _told:
+        _told.pop().after_fork_in_child()
+    loading.release()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=loading.acquire, after_in_parent=loading.release, after_in_child=loading.release)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 def install(backend: Backend) -> None:

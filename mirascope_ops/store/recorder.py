@@ -8,7 +8,6 @@ and the deque is the ring.
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import threading
 from collections import deque
@@ -210,7 +209,6 @@ def _drop(ended: EndedSpan) -> None:
 _setting: str | Path | None = None
 _recorder: Recorder | None = None
 _opening = backend.loading
-_forking: Recorder | None = None
 
 
 def active() -> Recorder:
@@ -302,32 +300,32 @@ def _close_with_multiprocessing() -> None:
         util.Finalize(None, _at_exit, exitpriority=0)
 
 
-def _before_fork() -> None:
-    """Let a write that is under way end, so that the child finds nothing half done."""
-    global _forking  # noqa: PLW0603 - one recorder a process
-    _forking = _recorder
-    if _forking is not None:
-        _forking.hold()
-    forking.before_fork()
+class _Forks:
+    """Holds the recorder still during a fork, so that the child finds nothing half done."""
 
+    _held: Recorder | None = None
 
-def _after_fork_in_parent() -> None:
-    global _forking  # noqa: PLW0603 - one recorder a process
-    forking.after_fork_in_parent()
-    if _forking is not None:
-        _forking.release()
-        _forking = None
+    def before_fork(self) -> None:
+        self._held = _recorder
+        if self._held is not None:
+            self._held.hold()
+        forking.before_fork()
 
+    def after_fork_in_parent(self) -> None:
+        forking.after_fork_in_parent()
+        held, self._held = self._held, None
+        if held is not None:
+            held.release()
 
-def _after_fork_in_child() -> None:
-    """Start afresh: the parent writes what it recorded, and its thread is not in the child."""
-    global _recorder, _forking  # noqa: PLW0603 - one recorder a process
-    _forking = None
-    forking.after_fork_in_child()
-    forget_open_spans()
-    if _recorder is not None:
-        _recorder = None
-        backend.set_sink(None)
+    def after_fork_in_child(self) -> None:
+        """Start afresh: the parent writes what it recorded, and its thread is not in the child."""
+        global _recorder  # noqa: PLW0603 - one recorder a process
+        self._held = None
+        forking.after_fork_in_child()
+        forget_open_spans()
+        if _recorder is not None:
+            _recorder = None
+            backend.set_sink(None)
 
 
 def _at_exit() -> None:
@@ -338,5 +336,4 @@ def _at_exit() -> None:
 
 
 atexit.register(_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+backend.watch_forks(_Forks())
