@@ -130,7 +130,7 @@ def links_of(text: str | None) -> Sequence[LinkRecord]:
 def plain(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give attributes as a file would give them back; a mapping that would not change comes back itself."""
     for key, each in value.items():
-        kind: object = type(each)
+        kind = type(each)  # pyright: ignore[reportUnknownVariableType] - a cast would cost each value more
         if kind is str:
             same = each.isascii() or _is_encodable(each)
         elif kind is int:
