@@ -302,8 +302,7 @@ def test_a_beginning_that_is_too_short_is_refused(written):
 def test_a_beginning_of_several_traces_is_refused(monkeypatch):
     from mirascope_ops.core import clock
 
-    real = clock.bits
-    monkeypatch.setattr(clock, "bits", lambda size: (0xABCDEF0123 << 88) | real(88) if size == 128 else real(size))
+    monkeypatch.setattr(clock, "generate_trace_id", lambda: (0xABCDEF0123 << 88) | clock.bits(88))
     retrieve("a")
     retrieve("b")
 
