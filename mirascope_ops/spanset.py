@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs] - pandas ships none
     from plotly.graph_objects import Figure  # pyright: ignore[reportMissingTypeStubs] - plotly ships none
 
+    from mirascope_ops.spandiff import SpanDiff
+
 MIME_DATA_ROWS = 100
 
 
@@ -246,6 +248,23 @@ class SpanSet(Exports, Sequence[SpanRow]):
     def timeline(self) -> Figure:
         """Return the timeline, as `figure("timeline")`."""
         return self.figure("timeline")
+
+    def diff(self, other: Any) -> SpanDiff:
+        """Compare this run with another one.
+
+        Args:
+            other: The second run: a SpanSet, trace or session, or anything with `spans`.
+
+        Returns:
+            The changes, with the figures of both runs.
+
+        Example:
+            >>> SpanSet([]).diff(SpanSet([])).same
+            True
+        """
+        from mirascope_ops.spandiff import SpanDiff
+
+        return SpanDiff(self._spans, tuple(other.spans))
 
     def to_text(self) -> str:
         """Return what a terminal shows: the tree of one trace, or a list of traces or spans."""

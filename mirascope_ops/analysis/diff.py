@@ -1,0 +1,356 @@
+"""What differs between two runs: the spans side by side, and the differences as a short list.
+
+One cause is told once. An edit of a prompt shows in every span that the prompt passes through, an exception in every
+span that it leaves, two turns that changed places in each of them: each of these is one difference, with all the spans
+where it shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from mirascope_ops.analysis.alignment import Alignment, Pair, align
+from mirascope_ops.analysis.content import leaves, parts_of, whole
+from mirascope_ops.analysis.likeness import plain_name
+from mirascope_ops.analysis.origins import error_words, origins, same_error
+from mirascope_ops.analysis.stats import totals
+from mirascope_ops.analysis.textdiff import Edit, edit_of
+from mirascope_ops.analysis.tree import lineage
+from mirascope_ops.analysis.vocabulary import FIELDS, INPUT, OUTPUT, RESPONSE_PREFIX
+from mirascope_ops.analysis.volatile import lasting, stable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mirascope_ops.analysis.content import Part
+    from mirascope_ops.analysis.rows import SpanRow
+
+What = Literal[
+    "added", "removed", "moved", "prompt", "input", "output", "error", "fixed", "status", "model", "name", "kind",
+    "tags", "attributes",
+]  # fmt: skip
+
+# Which of several places an edit shows in is told: where it went in before where it came out.
+_SIDES: Final = {"prompt": 0, "input": 1, "output": 2, "attributes": 3}
+_CONTENT_PREFIXES: Final = (
+    RESPONSE_PREFIX, *(source.key for source in (*INPUT, *OUTPUT) if source.key.endswith(".")), "ai.prompt.",
+    "ai.response.", "gen_ai.system_instructions",
+)  # fmt: skip
+_CONTENT: Final = frozenset(source.key for source in (*INPUT, *OUTPUT))
+# Read into fields that are compared by themselves; of the model's sources two hold more than the model.
+_FIELD_KEYS: Final = frozenset(
+    source.key for name, sources in FIELDS.items() if name not in {"input", "output"} for source in sources
+) - {"llm.invocation_parameters", *_CONTENT}
+_ERROR_KEYS: Final = frozenset({"error.type", "error.message", "langfuse.observation.status_message"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """One difference in one pair of spans.
+
+    Attributes:
+        pair: The pair.
+        what: What differs.
+        before: The value in the first run.
+        after: The value in the second run.
+        edit: The words that differ, where it is a text.
+    """
+
+    pair: Pair
+    what: What
+    before: Any = None
+    after: Any = None
+    edit: Edit | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """One difference between two runs.
+
+    Attributes:
+        what: added, removed or moved (a span, with all below it), prompt (what a model was asked), input, output,
+            error (new), fixed (gone), status, model, name, kind, tags or attributes.
+        places: Where it shows, the most telling place first.
+    """
+
+    what: What
+    places: tuple[Found, ...]
+
+    @property
+    def pair(self) -> Pair:
+        """The spans in which it shows best."""
+        return self.places[0].pair
+
+    @property
+    def span(self) -> SpanRow:
+        """The span in which it shows best, that of the second run where both have it."""
+        return self.pair.span
+
+    @property
+    def turn(self) -> int:
+        """The number of the turn, from 1, in the order of the comparison."""
+        return self.pair.turn
+
+    @property
+    def before(self) -> Any:
+        """The value in the first run, None where there is none."""
+        return self.places[0].before
+
+    @property
+    def after(self) -> Any:
+        """The value in the second run, None where there is none."""
+        return self.places[0].after
+
+
+class Figure(NamedTuple):
+    """One figure of both runs.
+
+    Attributes:
+        name: What is measured.
+        unit: ns, tokens, usd, or "" for a count.
+        a: The first run's, None where nothing was reported.
+        b: The second run's.
+    """
+
+    name: str
+    unit: Literal["ns", "tokens", "usd", ""]
+    a: float | None
+    b: float | None
+
+    @property
+    def delta(self) -> float | None:
+        """The second one less the first one, None where either is not known."""
+        return None if self.a is None or self.b is None else self.b - self.a
+
+
+class Comparison(NamedTuple):
+    """Two runs compared.
+
+    Attributes:
+        alignment: The spans side by side.
+        changes: What differs, in the order of the second run.
+        figures: What both runs come to.
+        found: For each pair, by identity, all that differs in it, repetitions included.
+    """
+
+    alignment: Alignment
+    changes: tuple[Change, ...]
+    figures: tuple[Figure, ...]
+    found: dict[int, list[Found]]
+
+
+def compare(a: Sequence[SpanRow], b: Sequence[SpanRow]) -> Comparison:
+    """Compare two runs.
+
+    Args:
+        a: Spans of the first run, of any traces, in any order.
+        b: Spans of the second run.
+
+    Returns:
+        The comparison. What is volatile (`volatile.VOLATILE`) and the figures (times, tokens, costs) are no changes;
+        the figures stand beside each other.
+
+    Example:
+        >>> compare([], []).changes
+        ()
+    """
+    alignment = align(a, b)
+    pairs = alignment.walk()
+    rank = {id(pair): place for place, pair in enumerate(pairs)}
+    found = {id(pair): _Differences(pair).found() for pair in pairs if pair.a and pair.b}
+    changes = [Change("moved", tuple(Found(pair, "moved") for pair in move)) for move in alignment.moves]
+    changes += _one_sided(pairs)
+    changes += _errors(found, pairs)
+    changes += _merged([one for pair in pairs for one in found.get(id(pair), ()) if one.what not in {"error", "fixed"}])
+    changes.sort(key=lambda change: (change.turn, _ORDER[change.what], rank[id(change.pair)]))
+    for change in changes:
+        if change.what in {"added", "removed", "moved"}:
+            for place in change.places:
+                found.setdefault(id(place.pair), []).insert(0, place)
+    return Comparison(alignment, tuple(changes), _figures(a, b), found)
+
+
+_ORDER: Final = {
+    what: place
+    for place, what in enumerate(
+        ["error", "fixed", "status", "moved", "name", "kind", "model", "prompt", "input", "output", "added", "removed",
+         "tags", "attributes"]
+    )
+}  # fmt: skip
+
+
+def _one_sided(pairs: Sequence[Pair]) -> list[Change]:
+    """Spans that only one of the runs has, each with all such spans below it."""
+    changes: list[Change] = []
+    inside: set[int] = set()
+    for pair in pairs:
+        if pair.a is not None and pair.b is not None:
+            continue
+        what: What = "added" if pair.a is None else "removed"
+        if id(pair) not in inside:
+            changes.append(Change(what, tuple(Found(one, what) for one in _below(pair))))
+        inside.update(id(child) for child in pair.children if (child.a is None) == (pair.a is None))
+    return changes
+
+
+def _below(pair: Pair) -> list[Pair]:
+    """A one-sided pair and those below it that have the same side only."""
+    found: list[Pair] = []
+    stack = [pair]
+    while stack:
+        one = stack.pop()
+        if (one.a is None, one.b is None) == (pair.a is None, pair.b is None):
+            found.append(one)
+            stack.extend(reversed(one.children))
+    return found
+
+
+def _errors(found: dict[int, list[Found]], pairs: Sequence[Pair]) -> list[Change]:
+    """New errors and fixed ones, each told where it began."""
+    changes: list[Change] = []
+    for what in ("error", "fixed"):
+        told = [one for pair in pairs for one in found.get(id(pair), ()) if one.what == what]
+        spans = {id(one.pair): one.pair.b if what == "error" else one.pair.a for one in told}
+        # In reading order what is below comes later: from the end, an error is met where it began.
+        groups: list[list[Found]] = []
+        for one in reversed(told):
+            span = spans[id(one.pair)]
+            below = next((group for group in groups if _is_above(one.pair, group[-1].pair, span, spans)), None)
+            if below is None:
+                groups.append([one])
+            else:
+                below.append(one)
+        changes += [Change(group[0].what, tuple(group)) for group in reversed(groups)]
+    return changes
+
+
+def _is_above(pair: Pair, below: Pair, span: SpanRow | None, spans: dict[int, SpanRow | None]) -> bool:
+    other = spans[id(below)]
+    return any(child is below for child in pair.children) and bool(span and other and same_error(span, other))
+
+
+def _merged(found: Sequence[Found]) -> list[Change]:
+    """The same edit in several places is one change: where it began, with all the places where it shows."""
+    groups: dict[Any, list[Found]] = {}
+    changes: list[Change] = []
+    for one in found:
+        if one.edit is None or one.what not in _SIDES:
+            changes.append(Change(one.what, (one,)))
+        else:
+            # "1" may become "2" in many places for many reasons; a sentence does not.
+            groups.setdefault((one.edit, None if one.edit.substantial else one.pair.turn), []).append(one)
+    for group in groups.values():
+        first = min(one.pair.turn for one in group)
+        group.sort(key=lambda one: (one.pair.turn != first, _SIDES[one.what], one.pair.span.kind != "llm"))
+        changes.append(Change(group[0].what, tuple(group)))
+    return changes
+
+
+class _Differences:
+    """What differs between the two spans of a pair."""
+
+    def __init__(self, pair: Pair) -> None:
+        assert pair.a is not None and pair.b is not None  # noqa: S101, PT018 - both runs have it
+        self.pair = pair
+        self.a, self.b = pair.a, pair.b
+        self.all: list[Found] = []
+
+    def found(self) -> list[Found]:
+        a, b = self.a, self.b
+        self._compare_status()
+        failed = any(one.what in {"error", "fixed"} for one in self.all)
+        self._value("name", plain_name(a), plain_name(b), shown=(a.name, b.name))
+        self._value("kind", a.kind, b.kind)
+        if not failed or (a.model and b.model):
+            self._value("model", a.model, b.model)
+        self._value("tags", list(a.tags), list(b.tags))
+        lasting_a, lasting_b = lasting(a.attributes), lasting(b.attributes)
+        events = any(event.name.startswith("gen_ai.") for span in (a, b) for event in span.events)
+        if a.input == b.input and a.output == b.output and lasting_a == lasting_b and not events:
+            return self.all
+        parts_a, parts_b = parts_of(a), parts_of(b)
+        self._text("prompt" if b.kind == "llm" else "input", parts_a[0], parts_b[0], a.input, b.input)
+        if not failed:
+            # A call that fails has no answer, and none of the attributes that come with one.
+            self._text("output", parts_a[1], parts_b[1], a.output, b.output)
+            self._compare_attributes(lasting_a, lasting_b)
+        return self.all
+
+    def _add(self, what: What, before: Any, after: Any, edit: Edit | None = None) -> None:
+        self.all.append(Found(self.pair, what, before, after, edit))
+
+    def _value(self, what: What, before: Any, after: Any, shown: tuple[Any, Any] | None = None) -> None:
+        if before != after:
+            self._add(what, *(shown or (before, after)))
+
+    def _compare_status(self) -> None:
+        a, b = self.a, self.b
+        failed_a, failed_b = a.status == "error", b.status == "error"
+        if failed_b and not failed_a:
+            self._add("error", None, error_words(b))
+        elif failed_a and not failed_b:
+            self._add("fixed", error_words(a), None)
+        elif failed_a and stable(error_words(a)) != stable(error_words(b)):
+            self._add("error", error_words(a), error_words(b))
+        elif {a.status, b.status} & {"open", "interrupted"}:
+            self._value("status", a.status, b.status)
+
+    def _text(self, what: What, one: list[Part], other: list[Part], raw: str | None, raw_other: str | None) -> None:
+        edit = _edit(one, other)
+        if edit is None and raw != raw_other and self.b.kind == "llm":
+            one, other = whole(raw), whole(raw_other)  # what the messages leave out
+            edit = _edit(one, other)
+        if edit is not None:
+            self._add(what, one, other, edit)
+
+    def _compare_attributes(self, one: dict[str, Any], other: dict[str, Any]) -> None:
+        told = [found.edit for found in self.all if found.edit is not None]
+        before: dict[str, Any] = {}
+        after: dict[str, Any] = {}
+        for key in one.keys() | other.keys():
+            if one.get(key) == other.get(key) or key in _FIELD_KEYS or key in _ERROR_KEYS:
+                continue
+            if told and (key in _CONTENT or key.startswith(_CONTENT_PREFIXES)):
+                continue
+            edit = edit_of("\n".join(leaves(one.get(key, ""))), "\n".join(leaves(other.get(key, ""))))
+            if edit is None or (told and edit.within(told)):
+                continue
+            before[key], after[key] = one.get(key), other.get(key)
+        if before:
+            text = ["\n".join(f"{key} {leaves(values[key])}" for key in sorted(values)) for values in (before, after)]
+            self._add("attributes", before, after, edit_of(*text))
+
+
+def _edit(one: Sequence[Part], other: Sequence[Part]) -> Edit | None:
+    """Find what differs between two lists of parts, without the parts that are the same at both ends."""
+    if one == other:
+        return None
+    most = min(len(one), len(other))
+    head = next((place for place in range(most) if one[place] != other[place]), most)
+    tail = next((place for place in range(most - head) if one[-1 - place] != other[-1 - place]), most - head)
+    texts = ["\n".join(f"{role} {text}" for role, text in parts[head : len(parts) - tail]) for parts in (one, other)]
+    return edit_of(*texts)
+
+
+def _figures(a: Sequence[SpanRow], b: Sequence[SpanRow]) -> tuple[Figure, ...]:
+    one, other = totals(a), totals(b)
+    times, times_b = _durations(a), _durations(b)
+    several = max(one.traces, other.traces) > 1
+    return (
+        Figure("duration", "ns", sum(times) if times else None, sum(times_b) if times_b else None),
+        *((Figure("slowest turn", "ns", max(times, default=None), max(times_b, default=None)),) if several else ()),
+        Figure("first token", "ns", one.ttft, other.ttft),
+        Figure("input tokens", "tokens", one.input_tokens, other.input_tokens),
+        Figure("output tokens", "tokens", one.output_tokens, other.output_tokens),
+        Figure("cost", "usd", one.cost, other.cost),
+        Figure("LLM calls", "", one.llm_calls, other.llm_calls),
+        Figure("spans", "", one.spans, other.spans),
+        Figure("errors", "", len(origins(a)), len(origins(b))),
+    )
+
+
+def _durations(spans: Sequence[SpanRow]) -> list[int]:
+    linked = lineage(spans)
+    roots = [span for span, parent in zip(linked.spans, linked.parents, strict=True) if parent < 0]
+    return [span.duration for span in roots if span.duration is not None]

@@ -1,0 +1,86 @@
+"""The comparison of two runs as text: what differs, then the figures of both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from mirascope_ops.analysis.content import Part
+from mirascope_ops.analysis.textdiff import text_diff
+from mirascope_ops.views.escape import one_line
+from mirascope_ops.views.format import count, duration, plural, tokens, usd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mirascope_ops.analysis.diff import Change, Comparison, Figure
+
+_MOST_CHANGES = 60
+_MOST_LINES = 12
+_WIDTH = 160
+
+
+def diff_text(comparison: Comparison) -> str:
+    """A comparison as text, for terminals.
+
+    Args:
+        comparison: The comparison.
+
+    Returns:
+        Lines without a final newline; what was cut is said, with the call that has it.
+    """
+    changes = comparison.changes
+    shown = [plural(len(changes), "change") if changes else "No changes"]
+    for change in changes[:_MOST_CHANGES]:
+        shown += ["", change_line(change), *_texts(change)]
+    if len(changes) > _MOST_CHANGES:
+        shown += ["", f"{plural(len(changes) - _MOST_CHANGES, 'more change')}: iterate over the diff for all of them"]
+    figures = [figure_line(figure) for figure in comparison.figures if figure.a is not None or figure.b is not None]
+    return "\n".join([*shown, "", *figures])
+
+
+def change_line(change: Change) -> str:
+    """One change on a line: what, where, and in how many spans."""
+    where = f"turn {change.turn}, {change.span.kind} {one_line(change.span.name, 80)}"
+    if change.what == "moved" and len(change.places) > 1:
+        others = ", ".join(f"turn {place.pair.turn}" for place in change.places[1:] if not place.pair.depth)
+        where += f", changed places with {others or one_line(change.places[1].pair.span.name, 80)}"
+    elif len(change.places) > 1:
+        where += f" and {plural(len(change.places) - 1, 'more span')}"
+    return f"{change.what}  {where}"
+
+
+def _texts(change: Change) -> list[str]:
+    before, after = change.before, change.after
+    if before is None and after is None:
+        return []
+    lines = text_diff(_text(before), _text(after), context=1)
+    signs = {"=": " ", "…": "…"}
+    found = [
+        f"  {signs.get(line.sign, line.sign)} {one_line(line.text, _WIDTH)}" for line in lines if line.text.strip()
+    ]
+    more = [f"  … {plural(len(found) - _MOST_LINES, 'more line')}"] if len(found) > _MOST_LINES else []
+    return found[:_MOST_LINES] + more
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        items = cast("Sequence[Any]", value)  # parts, or a span's tags
+        return "\n".join(f"{item.role}: {item.text}" if isinstance(item, Part) else str(item) for item in items)
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)  # a span's attributes
+        return "\n".join(f"{key}: {fields[key]}" for key in sorted(fields))
+    return "" if value is None else str(value)
+
+
+def figure_line(figure: Figure) -> str:
+    """A figure of both runs on a line: "duration: 348.8 ms -> 301.2 ms"."""
+    return f"{figure.name}: {_figure(figure, figure.a)} -> {_figure(figure, figure.b)}"
+
+
+def _figure(figure: Figure, value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    if figure.unit == "usd":
+        return usd(value)
+    number = round(value)
+    return {"ns": duration, "tokens": tokens}.get(figure.unit, count)(number)
