@@ -39,6 +39,7 @@ from mirascope_ops.core.span import Span, span
 from mirascope_ops.core.tracing import AsyncTracedFunction, TraceDecorator, TracedFunction, trace
 from mirascope_ops.core.versioning import VersionInfo, version
 from mirascope_ops.exceptions import (
+    CheckError,
     ConfigurationError,
     FormatError,
     NotFoundError,
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SESSION_HEADER_NAME",
     "AsyncTracedFunction",
+    "CheckError",
     "ConfigurationError",
     "ContextPropagator",
     "FormatError",

@@ -33,3 +33,7 @@ class FormatError(OpsError, ValueError):
 
 class StoreError(OpsError):
     """The store could not be opened, read or written."""
+
+
+class CheckError(OpsError, AssertionError):
+    """A run broke a bound that `check` was given; the message lists every breach."""

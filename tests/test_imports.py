@@ -88,6 +88,7 @@ def test_public_names():
         [
             "SESSION_HEADER_NAME",
             "AsyncTracedFunction",
+            "CheckError",
             "ConfigurationError",
             "ContextPropagator",
             "FormatError",
