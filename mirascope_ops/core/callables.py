@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from mirascope_ops.core import context
@@ -92,6 +93,7 @@ def around_generator(fn: F, variable: ContextVar[Any], open_scope: Callable[...,
                     scope.close(None)
                 return stop.value
             except BaseException as error:
+                thrown = None  # the traceback holds this frame: a reference back would keep it all from being freed
                 with carried:
                     scope.close(error)
                 raise
@@ -114,31 +116,51 @@ def around_async_generator(fn: F, variable: ContextVar[Any], open_scope: Callabl
         with carried:
             scope = open_scope(args, kwargs)
         body: Any = scope.call(fn, args, kwargs)
+        step: Any = _first_step(body)
         sent: Any = None
         thrown: BaseException | None = None
         while True:
             try:
                 if thrown is not None and body.ag_frame is None:
-                    # The event loop has closed the body already, and `athrow` would return None.
+                    # The garbage collector has closed the body already, and `athrow` would return None.
                     raise thrown  # noqa: TRY301 - it goes the way of what the body raises
                 with carried:
-                    item = await (body.asend(sent) if thrown is None else body.athrow(thrown))
+                    item = await (step or (body.asend(sent) if thrown is None else body.athrow(thrown)))
             except StopAsyncIteration:
                 with carried:
                     scope.close(None)
                 return
             except BaseException as error:
+                thrown = None  # as above
                 with carried:
                     scope.close(error)
                 raise
             scope.item(item)
-            sent = thrown = None
+            step = sent = thrown = None
             try:
                 sent = yield item
             except BaseException as error:  # noqa: BLE001 - GeneratorExit too: the body decides what becomes of it
                 thrown = error
 
     return cast("F", wrapper)
+
+
+def _first_step(body: AsyncGenerator[Any, Any]) -> Any:
+    """Ask an async generator for its first item, unseen by the event loop.
+
+    A loop closes the async generators that it saw start: all at its end, each when it is collected. It has seen the one
+    around this, which closes it; closed by the loop as well, at the same time, it would fail with "already running".
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, _leave)
+    try:
+        return body.asend(None)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+def _leave(_: object) -> None:
+    """Do nothing as an async generator is collected: without a finalizer, Python would close it at once."""
 
 
 def in_context(fn: F, variable: ContextVar[Any], manager: Callable[[], Any]) -> F:

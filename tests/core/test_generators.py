@@ -453,10 +453,64 @@ def test_an_async_generator_left_open_at_the_loops_end_is_closed_quietly(only, c
     assert (only().status, only().end is not None) == ("unset", True)
 
 
-async def test_an_async_generator_whose_body_the_loop_closes_first_is_closed_quietly(only):
+async def keep_open(items, kept):
+    """Leave an async generator open, and alive, at the end of its event loop."""
+    iterator = items()
+    kept.append(iterator)
+    await anext(iterator)
+
+
+async def drop(items, _):
+    async for _ in items():
+        break
+    await several_steps()
+
+
+async def drop_a_cycle(items, _):
+    iterator = items()
+    await anext(iterator)
+    cycle = [iterator]
+    cycle.append(cycle)
+    del cycle, iterator
+    gc.collect()
+    await several_steps()
+
+
+async def several_steps():
+    for _ in range(9):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("leave", [keep_open, drop, drop_a_cycle])
+@pytest.mark.parametrize("decorator", [ops.trace, ops.session(id="a")], ids=["trace", "session"])
+def test_an_async_generator_that_awaits_as_it_is_closed_is_closed_once_and_quietly(leave, decorator):
+    def seen(decorate):
+        found, kept = [], []
+
+        @decorate
+        async def items():
+            try:
+                yield 1
+                yield 2
+            finally:
+                found.append("closing")
+                await asyncio.sleep(0)
+                found.append("closed")
+
+        async def main():
+            asyncio.get_running_loop().set_exception_handler(lambda _, reported: found.append(reported))
+            await leave(items, kept)
+
+        asyncio.run(main())
+        return found
+
+    assert seen(decorator) == seen(lambda function: function) == ["closing", "closed"]
+
+
+async def test_an_async_generator_whose_body_is_closed_first_is_closed_quietly(only):
     iterator = count_async(3)
     await anext(iterator)
-    await iterator.ag_frame.f_locals["body"].aclose()  # as the loop does at its end, in no order
+    await iterator.ag_frame.f_locals["body"].aclose()  # as the garbage collector may do, in no order
 
     await iterator.aclose()
 
