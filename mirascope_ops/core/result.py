@@ -70,8 +70,7 @@ class Trace(Generic[R_co]):
             reasoning: Why.
             metadata: Anything more, as JSON values.
 
-        Raises:
-            OpsError: Tracing is disabled, so there is no span to annotate.
+        While tracing is disabled there is nothing to annotate, and this does nothing.
         """
         self._annotate(label=label, reasoning=reasoning, metadata=dict(metadata or {}))
 
@@ -81,8 +80,7 @@ class Trace(Generic[R_co]):
         Args:
             *tags: The tags.
 
-        Raises:
-            OpsError: Tracing is disabled, so there is no span to tag.
+        While tracing is disabled there is nothing to tag, and this does nothing.
         """
         self._annotate(tags=[str(tag) for tag in tags])
 
@@ -138,7 +136,9 @@ class Trace(Generic[R_co]):
         return trace_id, span_id
 
     def _annotate(self, **fields: Any) -> None:
-        trace_id, span_id = self._ids()
+        trace_id, span_id = self.trace_id, self.span_id
+        if trace_id is None or span_id is None:
+            return  # a program must not fail because it is not traced
         empty: dict[str, Any] = {"label": None, "reasoning": None, "tags": [], "metadata": {}}
         given: dict[str, Any] = {key: value for key, value in fields.items() if value is not None}
         for key in ("label", "reasoning"):

@@ -7,6 +7,7 @@ untouched and nothing is read ahead.
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from mirascope_ops.core import attributes as keys
@@ -38,12 +39,19 @@ def follow(span: Span, stream: Any) -> bool:
 
 
 class _Followed:
-    """An iterator's chunks on their way to the user."""
+    """An iterator's chunks on their way to the user.
+
+    The stream holds this, so this holds the stream weakly, or a stream that is left early would live, and its span
+    stay open, until the garbage collector comes by. What the stream says is in its `__dict__`, which outlives it here
+    for as long as the span needs it.
+    """
 
     def __init__(self, chunks: Any, span: Span, stream: Any) -> None:
         self._chunks = chunks
         self._span: Span | None = span
-        self._stream = stream
+        self._kind: type[Any] = type(stream)
+        self._state: dict[str, Any] | None = getattr(stream, "__dict__", None)
+        self._stream: weakref.ref[Any] | None = weakref.ref(stream, self._forgotten)
         self._first = True
 
     def _passed(self) -> None:
@@ -55,14 +63,22 @@ class _Followed:
         span, self._span = self._span, None
         if span is None:
             return
-        stream, self._stream = self._stream, None
+        reference, self._stream = self._stream, None
+        state, self._state = self._state, None
         try:
+            stream = None if reference is None else reference()
+            if stream is None and state is not None:  # it is gone: another of its kind tells what it would have told
+                stream = object.__new__(self._kind)
+                stream.__dict__ = state
             span.give_output(responses.record_response(span, stream))
         except Exception as fault:  # noqa: BLE001 - our bug is not the user's exception
             guard.report("recording a streamed answer", fault)
         if error is not None:
             span.fail(error)
         span.end()
+
+    def _forgotten(self, _: weakref.ref[Any]) -> None:
+        self._end(None)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._chunks, name)
