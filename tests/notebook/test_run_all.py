@@ -64,3 +64,48 @@ def test_run_all_goes_through_a_notebook_of_sessions(run_all):
     card = notebook.cells[2].outputs[1]["data"]
     assert "this run 1 span, session 2" in card["text/plain"]
     assert len(card["text/html"]) < 100_000
+
+
+def test_an_edited_prompt_is_told_from_the_one_before_by_its_version(run_all):
+    define = """
+from mirascope_ops import ops
+
+PROMPT = {prompt!r}
+
+@ops.version
+def ask(question):
+    return PROMPT + question
+"""
+    notebook, error = run_all(
+        define.format(prompt="Answer: "),
+        "_ = ask('why?')",
+        define.format(prompt="Answer in one word: "),
+        "_ = ask('why?')",
+        define.format(prompt="Answer: "),
+        "_ = ask('why?')",
+        """
+told = [(span.output, span.attributes["mirascope.version.hash"]) for span in ops.spans(name="ask")]
+first, edited, back = [version for _, version in told]
+([output for output, _ in told], first == back, first == edited)
+""",
+    )
+
+    assert error is None
+    assert notebook.cells[-1].outputs[0]["data"]["text/plain"] == (
+        "(['Answer: why?', 'Answer in one word: why?', 'Answer: why?'], True, False)"
+    )
+
+
+def test_a_check_that_fails_stops_run_all_with_every_bound_that_was_broken(run_all):
+    notebook, error = run_all(
+        "%load_ext mirascope_ops\nfrom mirascope_ops import ops",
+        "%%ops_session checked\nwith ops.span('step') as span:\n    span.error('no luck')",
+        "ops.get_session('checked').check(max_tokens=10, min_spans=5)",
+        "print('not reached')",
+    )
+
+    assert error is not None
+    assert error.ename == "CheckError"
+    assert "min_spans" in error.evalue
+    assert "step" in error.evalue
+    assert notebook.cells[3].outputs == []
