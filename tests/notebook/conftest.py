@@ -7,6 +7,7 @@ import atexit
 import os
 import re
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,8 +142,12 @@ class Kernel:
 
 
 def start_kernel(cwd: Path, **environment: str) -> Iterator[Kernel]:
-    """Start a kernel on this Python; generators of fixtures delegate to it."""
-    manager = KernelManager(kernel_name="python3")
+    """Start a kernel on this Python; generators of fixtures delegate to it.
+
+    It is spoken to through files: a port that was free when it was chosen may be taken when the kernel binds it.
+    """
+    sockets = tempfile.TemporaryDirectory()  # not in `cwd`: a socket's path has room for some 100 characters
+    manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets.name}/kernel")
     manager.kernel_spec.argv[0] = sys.executable
     manager.start_kernel(
         cwd=str(cwd),
@@ -163,6 +168,7 @@ def start_kernel(cwd: Path, **environment: str) -> Iterator[Kernel]:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
         manager.cleanup_resources()
+        sockets.cleanup()
 
 
 def _directory(factory: pytest.TempPathFactory) -> Path:
