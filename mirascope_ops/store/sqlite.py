@@ -49,9 +49,9 @@ _WRITE_SPAN = _upsert("spans", ("process", *SPAN_COLUMNS), ("trace_id", "span_id
 _WRITE_RUN = _upsert("runs", RUN_COLUMNS, ("run_id",))
 # The same annotation again adds nothing: a batch can be written once more where its first fate is unknown.
 _WRITE_ANNOTATION = f"""INSERT INTO annotations ({", ".join(ANNOTATION_COLUMNS)})
-    SELECT {", ".join(f"?{number}" for number in range(1, len(ANNOTATION_COLUMNS) + 1))} WHERE NOT EXISTS (
+    SELECT {", ".join(f":{column}" for column in ANNOTATION_COLUMNS)} WHERE NOT EXISTS (
         SELECT 1 FROM annotations
-        WHERE {" AND ".join(f"{column} IS ?{number}" for number, column in enumerate(ANNOTATION_COLUMNS, 1))})"""  # noqa: S608 - our own names
+        WHERE {" AND ".join(f"{column} IS :{column}" for column in ANNOTATION_COLUMNS)})"""  # noqa: S608 - our own names
 _WRITE_RESOURCE = "INSERT OR IGNORE INTO resources (id, attributes) VALUES (?, ?)"
 _WRITE_PROCESS = _upsert("processes", ("token", "system", "pid", "started", "heartbeat"), ("token",))
 
@@ -98,7 +98,10 @@ class SqliteStore:
         resources = _Resources()
         span_rows = [codec.span_row(span, resources.number(span.resource)) for span in spans]
         run_rows = [codec.clean_row(codec.run_row(run)) for run in runs]
-        annotation_rows = [codec.clean_row(codec.annotation_row(annotation)) for annotation in annotations]
+        annotation_rows = [
+            dict(zip(ANNOTATION_COLUMNS, codec.clean_row(codec.annotation_row(annotation)), strict=True))
+            for annotation in annotations
+        ]
         with self._connections.writing() as connection:
             number = self._registered(connection)
             connection.executemany(_WRITE_RESOURCE, resources.rows())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import typing
 import weakref
 
 import pytest
@@ -143,3 +144,47 @@ def test_an_argument_is_freed_when_the_call_is_over(no_collections, fn, use, dec
     del argument
 
     assert alive() is None
+
+
+@typing.overload
+def either(value: int) -> int: ...
+
+
+@typing.overload
+def either(value: str) -> str: ...
+
+
+@ops.trace
+def either(value):
+    return value
+
+
+def test_overloads_of_a_traced_function_are_still_found(recorded):
+    assert len(typing.get_overloads(either)) == 2
+    assert (either(1), either("a"), either.wrapped(2).result) == (1, "a", 2)
+    assert [span.name for span in recorded()] == ["either"] * 3
+
+
+def test_a_traced_context_manager_function_covers_its_call_or_its_block(recorded):
+    @ops.trace
+    @contextlib.contextmanager
+    def outside(name):
+        yield name
+
+    @contextlib.contextmanager
+    @ops.trace
+    def inside(name):
+        with ops.span("block"):
+            yield name
+
+    with outside("a") as first, ops.span("after the call"):
+        pass
+    with inside("b") as second, ops.span("in the block"):
+        pass
+
+    assert (first, second) == ("a", "b")
+    tree = {span.name: span for span in recorded()}
+    assert tree["after the call"].parent_id is None
+    assert tree["block"].parent_id == tree[next(name for name in tree if name.endswith("inside"))].span_id
+    with pytest.raises(ValueError, match="boom"), inside("c"):
+        raise ValueError("boom")

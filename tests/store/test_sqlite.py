@@ -230,8 +230,8 @@ def test_damage_found_while_reading_is_reported_and_nothing_deleted(path, make):
     content[8192:] = b"\xff" * (len(content) - 8192)
     path.write_bytes(content)
 
-    with pytest.raises(StoreError, match="left as it is"):
-        SqliteStore(path).spans(SpanQuery())
+    with pytest.raises(StoreError, match="left as it is"), contextlib.closing(SqliteStore(path)) as damaged:
+        damaged.spans(SpanQuery())
 
     assert path.read_bytes() == content
 
