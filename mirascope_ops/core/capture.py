@@ -293,8 +293,6 @@ def cut(value: str, limit: int | None = None, *, beyond: int = 0) -> str:
 
 def _dumps_odd(value: Any) -> bytes:
     """Write what orjson refuses as it is: keys that are no strings by its own option, which costs, else by a walk."""
-    if bounds.is_big(value):
-        return _dumps_big(value)
     try:
         return orjson.dumps(value, default=summarise, option=_OPTIONS)
     except Exception:  # noqa: BLE001 - whatever a value's own code raises, the walk below describes it
