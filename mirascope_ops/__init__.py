@@ -20,7 +20,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from mirascope_ops.core import backend as _backend
-from mirascope_ops.core.configuration import configure, read_environment
 from mirascope_ops.core.propagation import (
     SESSION_HEADER_NAME,
     ContextPropagator,
@@ -37,7 +36,6 @@ from mirascope_ops.core.result import Trace
 from mirascope_ops.core.session import SessionContext, current_session, session
 from mirascope_ops.core.span import Span, span
 from mirascope_ops.core.tracing import AsyncTracedFunction, TraceDecorator, TracedFunction, trace
-from mirascope_ops.core.versioning import VersionInfo, version
 from mirascope_ops.exceptions import (
     CheckError,
     ConfigurationError,
@@ -56,8 +54,10 @@ if TYPE_CHECKING:
     from mirascope_ops import llm, ops, store
     from mirascope_ops.analysis.rows import SpanRow
     from mirascope_ops.core.binding import bind_context
+    from mirascope_ops.core.configuration import configure
     from mirascope_ops.core.processor import SessionProcessor
     from mirascope_ops.core.span import EndedSpan
+    from mirascope_ops.core.versioning import VersionInfo, version
     from mirascope_ops.files import from_pandas, read_otlp, read_parquet
     from mirascope_ops.integrations.instrumentation import instrument, instrument_llm, uninstrument_llm
     from mirascope_ops.reading import get_session, get_trace, last_trace, sessions, spans, traces
@@ -120,15 +120,17 @@ __all__ = [
     "version",
 ]
 
-# Names that are loaded on first use: reading brings in analysis, which a program that only traces never needs.
+# Names that are loaded on first use: a program that only traces needs none of what they bring in.
 _LAZY = {
-    "bind_context": "core.binding",
     "Session": "sessionset",
     "SessionProcessor": "core.processor",
     "SessionSet": "sessionset",
     "SpanSet": "spanset",
     "StoredTrace": "spanset",
     "TraceSet": "spanset",
+    "VersionInfo": "core.versioning",
+    "bind_context": "core.binding",
+    "configure": "core.configuration",
     "from_pandas": "files",
     "get_session": "reading",
     "get_trace": "reading",
@@ -141,6 +143,7 @@ _LAZY = {
     "spans": "reading",
     "traces": "reading",
     "uninstrument_llm": "integrations.instrumentation",
+    "version": "core.versioning",
 }
 _MODULES = ("llm", "ops", "store", "testing")
 
@@ -225,7 +228,6 @@ class _LazyBackend:
 
 
 _backend.install(_LazyBackend())
-read_environment()
 
 
 def load_ipython_extension(ipython: Any) -> None:

@@ -14,6 +14,7 @@ Whatever happens, `dump` returns text: a value that cannot be captured is descri
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
@@ -86,7 +87,12 @@ class Policy:
         self.longest_as_is = self._limit if redact is None else -1
 
 
-policy = Policy()
+def _wanted() -> bool:
+    """Tell whether the environment lets us capture."""
+    return os.environ.get("MIRASCOPE_OPS_CAPTURE", "").strip().lower() not in {"0", "off", "false", "no"}
+
+
+policy = Policy(enabled=_wanted())
 
 
 def dump(value: Any, key: str = "") -> str:

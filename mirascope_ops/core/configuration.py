@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-_CAPTURE_VARIABLE: Final = "MIRASCOPE_OPS_CAPTURE"
-_OFF: Final = frozenset(("0", "off", "false", "no"))
-
 
 class _Unchanged:
     """Tells an argument that was left out from None."""
@@ -121,9 +118,3 @@ def ensure_provider() -> None:
 
         pipeline.install(TracerProvider())
     pipeline.refresh()
-
-
-def read_environment() -> None:
-    """Apply `MIRASCOPE_OPS_CAPTURE` (off, 0, false or no: capture no arguments and results)."""
-    if os.environ.get(_CAPTURE_VARIABLE, "").strip().lower() in _OFF:
-        capture.policy.enabled = False
