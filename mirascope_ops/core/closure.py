@@ -27,7 +27,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from mirascope_ops.core import guard, sources
-from mirascope_ops.core.encoding import Encoder, is_foreign_file, is_foreign_module, is_own
+from mirascope_ops.core.encoding import Encoder, is_foreign_file, is_foreign_module, is_own, module_of, wrapped_in
 from mirascope_ops.core.methods import TracedMethod
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ def function_of(fn: Any) -> Any:
             fn = cast("functools.partial[Any]", fn).func
         elif inspect.ismethod(fn) or isinstance(fn, classmethod | staticmethod):
             fn = cast("Any", fn).__func__
-        elif "__wrapped__" in getattr(fn, "__dict__", ()):
-            fn = fn.__wrapped__
+        elif (inner := wrapped_in(fn)) is not None:
+            fn = inner
         elif inspect.isroutine(fn) or isinstance(fn, type):
             return fn
         else:
@@ -231,7 +231,7 @@ class _Walk:
         if isinstance(value, ModuleType):
             if is_foreign_module(value.__name__):
                 return []
-        elif isinstance(value, type) or is_foreign_module(type(value).__module__):
+        elif isinstance(value, type) or is_foreign_module(module_of(type(value))):
             return []
         namespace: Any = getattr(value, "__dict__", {})
         found: list[Any] = []
@@ -255,7 +255,7 @@ class _Walk:
         found: list[Any] = []
         for name, classes in sorted(wanted, key=lambda pair: (pair[0], -len(pair[1]))):
             base = next((base for base in classes if name in vars(base)), None)
-            if base is None or is_foreign_module(base.__module__):
+            if base is None or is_foreign_module(module_of(base)):
                 continue
             value: Any = vars(base)[name]
             self._watch(self._bases.setdefault(base, vars(base)), name, value)
@@ -302,7 +302,7 @@ class _Walk:
 
     def _watch(self, namespace: Any, name: str, value: Any) -> None:
         """Remember what a name stood for; large foreign values are not kept alive for it."""
-        if isinstance(value, _KEPT) or value is _MISSING or not is_foreign_module(type(value).__module__):
+        if isinstance(value, _KEPT) or value is _MISSING or not is_foreign_module(module_of(type(value))):
             self._watched.setdefault(id(namespace), _Watch(namespace, {})).names[name] = value
 
 

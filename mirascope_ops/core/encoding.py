@@ -63,6 +63,32 @@ def is_foreign_file(filename: str | None) -> bool:
     )
 
 
+def module_of(kind: type[Any]) -> str:
+    """Return the name of a class's module; empty where it has none.
+
+    The classes of proxies (wrapt's, ours around methods) may have a property in its place, which speaks for what is
+    wrapped.
+    """
+    name: Any = kind.__module__
+    return name if isinstance(name, str) else ""
+
+
+def wrapped_in(value: Any) -> Any:
+    """Return what a wrapper says that it wraps, or None.
+
+    Wrappers say it in their `__dict__`, as `functools.wraps` does, or, wrapt's, in a slot. An attribute of that name
+    that is worked out when it is asked for is left alone: asking would run somebody's code.
+
+    Example:
+        >>> wrapped_in(functools.cache(is_own)) is is_own
+        True
+    """
+    if "__wrapped__" in getattr(value, "__dict__", ()):
+        return value.__wrapped__
+    kept = inspect.getattr_static(cast("type[Any]", type(value)), "__wrapped__", None)
+    return value.__wrapped__ if inspect.isgetsetdescriptor(kept) or inspect.ismemberdescriptor(kept) else None
+
+
 def is_foreign_module(name: str | None) -> bool:
     """Tell whether a module is Python's, an installed package's or this package's, and not the user's."""
     if not name or name == "__main__":
@@ -160,7 +186,7 @@ class Encoder:
         elif inspect.getattr_static(value, "__func__", None) is not None:
             own = None if isinstance(value, classmethod | staticmethod) else value.__self__
             found = ["method", self.encode(cast("Any", value).__func__), self.encode(own)]
-        elif "__wrapped__" in getattr(value, "__dict__", ()):
+        elif wrapped_in(value) is not None:
             found = self._wrapper(value, kind)
         elif inspect.isroutine(value):
             found = ["name", f"{getattr(value, '__module__', None)}.{value.__qualname__}"]
@@ -179,7 +205,7 @@ class Encoder:
 
     def _wrapper(self, value: Any, kind: type[Any]) -> Any:
         """Encode an object around a function: a cached function, what `@llm.call` makes."""
-        inner = self.encode(value.__wrapped__)
+        inner = self.encode(wrapped_in(value))
         model = getattr(value, "default_model", None)
         more = [self.encode(getattr(model, "model_id", None)), self.encode(getattr(model, "params", None))]
         return ["wrapper", self._type(kind), inner, more if model is not None else []]
@@ -197,12 +223,12 @@ class Encoder:
         elif dataclasses.is_dataclass(value):
             fields = {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
             found = [self._type(kind), self._pairs(fields)]
-        elif kind.__module__.partition(".")[0] in _ARRAYS:
+        elif module_of(kind).partition(".")[0] in _ARRAYS:
             found = [self._type(kind), _text(orjson.dumps(summarise(value), default=summarise))]
         return found
 
     def _type(self, kind: type[Any]) -> Any:
-        if is_foreign_module(kind.__module__):
+        if is_foreign_module(module_of(kind)):
             return ["name", f"{kind.__module__}.{kind.__qualname__}"]
         return self._refer(kind)
 

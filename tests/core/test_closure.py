@@ -196,6 +196,14 @@ def test_prompts_are_told_apart_by_value(one, other):
         "class C:\n    @staticmethod\n    def x(): return {}\ndef f(c: C): return 1",
         "import functools\n@functools.cache\ndef g(): return {}\ndef f(): return g()",
         "class C:\n    def __call__(self): return {}\nf = C()",
+        "@ops.version\ndef g(): return {}\ndef f(): return g()",
+        "@ops.version\ndef g(): return {}\ndef f(): return g.wrapped().result, g.version_info",
+        "@ops.trace\n@ops.version\ndef g(): return {}\n@ops.version\ndef f(): return g()",
+        "class C:\n    @ops.version\n    def x(self): return {}\ndef f(c: C): return c.x()",
+        "import wrapt\n@wrapt.decorator\ndef d(w, i, a, k): return w(*a)\n@d\ndef g(): return {}\ndef f(): return g()",
+        "import wrapt\n@wrapt.decorator\ndef d(w, i, a, k): return {}\n@d\ndef g(): return 1\ndef f(): return g()",
+        "import wrapt\n@wrapt.decorator\ndef d(w, i, a, k): return w(*a)\n@d\ndef f(): return {}",
+        "import wrapt\nclass C:\n    x = {}\nc = wrapt.ObjectProxy(C())\ndef f(): return c.x",
     ],
 )
 def test_values_and_code_count_wherever_they_are_used_from(template):
