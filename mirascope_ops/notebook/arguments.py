@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import keyword
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
@@ -66,6 +67,30 @@ def _word(line: str, at: int) -> tuple[str, int]:
     return word, at
 
 
+def last_word(line: str) -> tuple[list[str], str]:
+    """Split what stands before a cursor into the words that are done and the text of the one under way.
+
+    Example:
+        >>> last_word("--session conv")
+        (['--session'], 'conv')
+        >>> last_word('--session "two wo')
+        (['--session'], '"two wo')
+        >>> last_word("--session ")
+        (['--session'], '')
+    """
+    at = start = 0
+    while at < len(line):
+        if line[at].isspace():
+            at += 1
+            start = at
+            continue
+        start = at
+        if line[at] in "'\"" and line.find(line[at], at + 1) < 0:  # a quote that is still to be closed
+            break
+        _, at = _word(line, at)
+    return split(line[:start]), line[start:]
+
+
 def protect(line: str) -> str:
     """Double the braces of JSON objects in `KEY={...}`, so that IPython's `{name}` expansion leaves them alone.
 
@@ -104,9 +129,26 @@ def parse(name: str, parser: argparse.ArgumentParser, line: str) -> argparse.Nam
         return parser.parse_args(split(line))
     except UsageError as error:
         usage = " ".join(parser.format_usage().removeprefix("::").split())
-        hint = " (quote an id or a value that has spaces)" if "unrecognized arguments" in str(error) else ""
+        hint = _hint(parser, str(error))
         message = f"{name}: {error}{hint}\nUsage: {usage}\n{name} -h explains the options."
         raise UsageError(message) from None
+
+
+def options(parser: argparse.ArgumentParser) -> list[str]:
+    """Give the names of a parser's options, the long ones where there are any."""
+    actions: list[argparse.Action] = parser._actions  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - no other way
+    return [max(action.option_strings, key=len) for action in actions if action.option_strings]
+
+
+def _hint(parser: argparse.ArgumentParser, error: str) -> str:
+    """Return what was probably meant by words that a parser does not know."""
+    unknown = error.partition("unrecognized arguments: ")[2].split()
+    if not unknown:
+        return ""
+    close = get_close_matches(unknown[0].partition("=")[0], options(parser), 1)
+    if unknown[0].startswith("-"):
+        return f" (did you mean {close[0]}?)" if close else ""
+    return " (quote an id or a value that has spaces)"
 
 
 def attributes(pairs: Sequence[str] | None) -> dict[str, Any]:

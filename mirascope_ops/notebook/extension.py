@@ -7,8 +7,10 @@ from typing import Any, Final
 from mirascope_ops.core.cell import set_cell_files, set_current_cell
 from mirascope_ops.core.configuration import ensure_provider
 from mirascope_ops.notebook import arguments, cells, reprs
+from mirascope_ops.notebook.autotrace import Autotrace
+from mirascope_ops.notebook.completion import matcher
 from mirascope_ops.notebook.long_session import LongSession
-from mirascope_ops.notebook.magics import CELL_MAGICS, OpsMagics
+from mirascope_ops.notebook.magics import CELL_MAGICS, PARSERS, OpsMagics
 from mirascope_ops.notebook.runner import Runner
 from mirascope_ops.notebook.scopes import CellRuntime
 from mirascope_ops.notebook.transform import NAME, CellTransform, HeaderTransform, SingleLineTransform
@@ -52,8 +54,10 @@ class Extension:
         self._shell = shell
         self._installed = False
         self._long_session = LongSession()
-        self._runner = Runner(shell, CellRuntime(shell, CELL_MAGICS, self._long_session))
-        self._magics = OpsMagics(shell, self._long_session)
+        self._autotrace = Autotrace()
+        self._runner = Runner(shell, CellRuntime(shell, CELL_MAGICS, self._long_session, self._autotrace))
+        self._magics = OpsMagics(shell, self._long_session, self._autotrace)
+        self._completion = matcher(PARSERS)
         self._header = HeaderTransform()
         self._single_line = SingleLineTransform(lambda line: str(shell.prefilter_manager.prefilter_lines(line)))
         self._tree = CellTransform(lambda: str(shell.ast_node_interactivity), arguments.wants_help)
@@ -80,6 +84,7 @@ class Extension:
         shell.register_magics(self._magics)
         if self._magics not in shell.configurables:  # they enter themselves, but only when they are made
             shell.configurables.append(self._magics)
+        shell.Completer.custom_matchers.append(self._completion)
         self._formatters = reprs.register(shell)
         set_cell_files(cells.count_by_file(shell))
 
@@ -102,8 +107,11 @@ class Extension:
         shell.magics_manager.registry.pop(type(self._magics).__name__, None)
         if self._magics in shell.configurables:
             shell.configurables.remove(self._magics)
+        if self._completion in shell.Completer.custom_matchers:
+            shell.Completer.custom_matchers.remove(self._completion)
         reprs.unregister(shell, self._formatters)
         set_cell_files(None)
+        self._autotrace.on = False
         self._long_session.end()
         if not self._runner.running:
             self._remove_rest()

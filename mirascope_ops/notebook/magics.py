@@ -7,7 +7,7 @@ Each reads its line, makes one call into a lower layer and shows what that retur
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
@@ -15,6 +15,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display  # pyright: ignore[reportUnknownVariableType]
 
 from mirascope_ops import reading
+from mirascope_ops.analysis.rows import Kind, Status
 from mirascope_ops.exceptions import NotFoundError, OpsError
 from mirascope_ops.notebook import arguments, direct
 from mirascope_ops.notebook.scopes import CellMagic, SessionScope, SpanScope, session_id
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Generator, Mapping
 
+    from mirascope_ops.notebook.autotrace import Autotrace
     from mirascope_ops.notebook.long_session import LongSession
 
 _Magic = TypeVar("_Magic", bound="Callable[..., Any]")
@@ -40,10 +42,16 @@ _attribute = argument(
 )
 _quiet = argument("-q", "--quiet", action="store_true", help="Show no card after the cell.")
 _session = argument("--session", metavar="ID", help="Only of this session and its child sessions.")
-_name = argument("--name", metavar="NAME", help="Only of exactly this name.")
-_status = argument("--status", metavar="STATUS", help="unset, ok, error, open or interrupted.")
+_name = argument("--name", metavar="SPAN", help="Only of exactly this name.")
+_status = argument(
+    "--status", metavar="STATUS", choices=get_args(Status), help="unset, ok, error, open or interrupted."
+)
 _since = argument("--since", metavar="TIME", help="Only later ones: ISO time, or '30 min', '2 h', '1 d' ago.")
 _last = argument("--last", type=arguments.positive("--last"), metavar="N", help="Only the newest N.")
+_AUTOTRACE: Final = {
+    True: "Each cell is a trace of its own, until %ops_autotrace off. ops.traces() lists them.",
+    False: "Cells are not traced by themselves. %ops_autotrace on makes each a trace of its own.",
+}
 _df = argument("--df", metavar="NAME", help="Put a DataFrame of the result into this variable.")
 
 
@@ -81,11 +89,13 @@ class OpsMagics(Magics):
     Args:
         shell: The InteractiveShell.
         long_session: The session over several cells.
+        autotrace: Whether every cell is a span.
     """
 
-    def __init__(self, shell: Any, long_session: LongSession) -> None:
+    def __init__(self, shell: Any, long_session: LongSession, autotrace: Autotrace) -> None:
         super().__init__(shell)
         self._long_session = long_session
+        self._autotrace = autotrace
 
     @no_var_expand  # done when the transformed cell runs
     @_magic(
@@ -153,6 +163,29 @@ class OpsMagics(Magics):
 
     @_magic(
         line_magic,
+        "ops_autotrace",
+        argument(
+            "switch",
+            nargs="?",
+            choices=("on", "off"),
+            help="From the next cell on, or no more; else: tell which it is.",
+        ),
+        _help,
+    )
+    def autotrace_line(self, line: str) -> None:
+        """Make every cell a span of its own, at the root of a trace, from the next cell on.
+
+        Cells behave as they do without it. What a `%%ops_session` cell does is then one trace of its session.
+        """
+        options = self._parse("ops_autotrace", line)
+        if options is None:
+            return
+        if options.switch is not None:
+            self._autotrace.on = options.switch == "on"
+        print(_AUTOTRACE[self._autotrace.on])  # noqa: T201 - an answer
+
+    @_magic(
+        line_magic,
         "ops_sessions",
         argument(
             "-a",
@@ -197,7 +230,12 @@ class OpsMagics(Magics):
         "ops_spans",
         _session,
         _name,
-        argument("--kind", metavar="KIND", help="llm, embedding, retriever, tool, agent, chain or other."),
+        argument(
+            "--kind",
+            metavar="KIND",
+            choices=get_args(Kind),
+            help="llm, embedding, retriever, tool, agent, chain or other.",
+        ),
         _status,
         _since,
         _last,
@@ -234,7 +272,7 @@ class OpsMagics(Magics):
 
     def _parse(self, name: str, line: str) -> argparse.Namespace | None:
         """Read a line magic's options; None where help was asked for, and shown."""
-        parser = _PARSERS[name]
+        parser = PARSERS[f"%{name}"]
         if arguments.wants_help(line):
             print(parser.format_help())  # noqa: T201 - this is what was asked for
             return None
@@ -272,10 +310,12 @@ CELL_MAGICS: Final[Mapping[str, CellMagic]] = {
     "ops_session": CellMagic(_parser(OpsMagics.session_cell), SessionScope),
     "ops_trace": CellMagic(_parser(OpsMagics.trace_cell), SpanScope),
 }
-_PARSERS: Final[Mapping[str, argparse.ArgumentParser]] = {
-    "ops_session": _parser(OpsMagics.session_line),
-    "ops_sessions": _parser(OpsMagics.sessions_line),
-    "ops_traces": _parser(OpsMagics.traces_line),
-    "ops_spans": _parser(OpsMagics.spans_line),
-    "ops_timeline": _parser(OpsMagics.timeline_line),
+PARSERS: Final[Mapping[str, argparse.ArgumentParser]] = {
+    **{f"%%{name}": magic.parser for name, magic in CELL_MAGICS.items()},
+    "%ops_session": _parser(OpsMagics.session_line),
+    "%ops_autotrace": _parser(OpsMagics.autotrace_line),
+    "%ops_sessions": _parser(OpsMagics.sessions_line),
+    "%ops_traces": _parser(OpsMagics.traces_line),
+    "%ops_spans": _parser(OpsMagics.spans_line),
+    "%ops_timeline": _parser(OpsMagics.timeline_line),
 }

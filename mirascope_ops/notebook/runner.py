@@ -14,6 +14,7 @@ from mirascope_ops.notebook import arguments, cells, tracebacks
 from mirascope_ops.notebook.transform import is_marked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -51,6 +52,10 @@ class Runtime(Protocol):
         """
         ...
 
+    def root(self, headers: Sequence[str] = ()) -> AbstractContextManager[object] | None:
+        """What a cell of the user's runs in, inside of what its headers ask for; None for nothing more."""
+        ...
+
     def help(self, header: str) -> None:
         """Print the help of the header's magic."""
         ...
@@ -83,6 +88,7 @@ class _Run:
         self.request = cells.request_of(shell).get("header", {}).get("msg_id")
         self.history_index = len(shell.history_manager.input_hist_parsed) if info.store_history else None
         self.marked: dict[int, _Marked] = {}
+        self.root: AbstractContextManager[object] | None = None
 
 
 class _Step:
@@ -150,6 +156,8 @@ class Runner:
                 scope = self._runtime.scope(header if expanded == protected else expanded)
                 entering.enter_context(_context(scope))
                 marked.scopes.append(scope)
+            if (root := self._root_below(top)) is not None:
+                entering.enter_context(root)
             marked.stack = entering.pop_all()
         self._open[key] = marked
         if self._runs:
@@ -194,6 +202,8 @@ class Runner:
         self._runs.append(_Run(self._shell, info))
         if len(self._runs) == 1:
             self._runtime.starts(cells.cell_of(self._shell, info))
+            if info.store_history and not self._is_marked(info):  # a marked one enters what it asks for first
+                self._enter_root(self._runs[0])
 
     def post_run_cell(self, result: Any) -> None:
         """Clear up after a cell and show its card."""
@@ -203,6 +213,8 @@ class Runner:
         known = [index for index, run in enumerate(self._runs) if run.info is info]
         start = known[-1] if known else len(self._runs) - 1
         error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
+        if result is None:
+            error = sys.exc_info()[1]  # the cell's task was cancelled, and IPython tells of its end on the way out
         for run in reversed(self._runs[max(start, 0) :]):
             self._end(run, error)
             self._runs.remove(run)
@@ -220,10 +232,37 @@ class Runner:
             runs = self._local.runs = []
         return runs
 
+    def _is_marked(self, info: Any) -> bool:
+        source: str | None = getattr(info, "transformed_cell", None)  # newer versions of IPython tell it
+        if source is None:
+            try:
+                source = self._shell.transform_cell(info.raw_cell)
+            except Exception:  # noqa: BLE001 - IPython met it too, and shows it
+                return False
+        return is_marked(source or "")
+
+    def _enter_root(self, run: _Run) -> None:
+        run.root = self._runtime.root()
+        if run.root is not None:
+            run.root.__enter__()
+
+    def _root_below(self, headers: Sequence[str]) -> AbstractContextManager[object] | None:
+        """What the body of a marked cell runs in; nothing for a body inside of a cell that is a span already."""
+        if len(self._runs) != 1 or self._runs[0].root is not None or not self._runs[0].info.store_history:
+            return None
+        self._runs[0].root = root = self._runtime.root(headers)
+        return root
+
+    def _leave_root(self, run: _Run, error: BaseException | None) -> None:
+        root, run.root = run.root, None
+        if root is not None:  # what a marked cell entered it has left, and the second time does nothing
+            root.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
+
     def _end(self, run: _Run, error: BaseException | None) -> None:
         for key in reversed(run.marked):
             self.close(key, error)
             self._kept.pop(key, None)
+        self._leave_root(run, error)
         self._restore_history(run)
         for marked in run.marked.values():
             self._show(marked)

@@ -9,19 +9,21 @@ from IPython.core.error import UsageError
 from IPython.display import display  # pyright: ignore[reportUnknownVariableType]
 
 from mirascope_ops import reading
-from mirascope_ops.core.cell import Cell, current_cell, set_current_cell
+from mirascope_ops.core.cell import Cell, set_current_cell
 from mirascope_ops.core.session import session
 from mirascope_ops.core.span import span
 from mirascope_ops.exceptions import NotFoundError, OpsError
 from mirascope_ops.notebook import arguments
+from mirascope_ops.notebook.autotrace import cell_name
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from mirascope_ops.core.session import SessionContext
     from mirascope_ops.core.span import Span
+    from mirascope_ops.notebook.autotrace import Autotrace, CellSpan
     from mirascope_ops.notebook.long_session import LongSession
     from mirascope_ops.notebook.runner import Scope
 
@@ -81,7 +83,7 @@ class SpanScope:
         self.quiet: bool = options.quiet
         self._shell = shell
         self._variable = arguments.variable(options.as_name, "--as")
-        self._span: Span = span(options.name or _cell_name())
+        self._span: Span = span(options.name or cell_name())
 
     def __enter__(self) -> None:
         self._span.__enter__()
@@ -112,11 +114,6 @@ def session_id(options: argparse.Namespace) -> str | None:
     return options.session if options.id is None else options.id
 
 
-def _cell_name() -> str:
-    cell = current_cell()
-    return "cell" if cell is None or cell.execution_count is None else f"In [{cell.execution_count}]"
-
-
 class CellMagic(NamedTuple):
     """One kind of header: how it is read, and what it makes."""
 
@@ -131,12 +128,16 @@ class CellRuntime:
         shell: The InteractiveShell.
         magics: The kinds of headers, by the magic's name.
         long_session: The session over several cells, which every cell starts in.
+        autotrace: Whether every cell is a span.
     """
 
-    def __init__(self, shell: Any, magics: Mapping[str, CellMagic], long_session: LongSession) -> None:
+    def __init__(
+        self, shell: Any, magics: Mapping[str, CellMagic], long_session: LongSession, autotrace: Autotrace
+    ) -> None:
         self._shell = shell
         self._magics = magics
         self._long_session = long_session
+        self._autotrace = autotrace
 
     def scope(self, header: str) -> Scope:
         """Make the scope of one header line.
@@ -150,6 +151,11 @@ class CellRuntime:
             return magic.scope(self._shell, arguments.parse(f"%%{name}", magic.parser, line))
         except OpsError as error:
             raise UsageError(str(error)) from None
+
+    def root(self, headers: Sequence[str] = ()) -> CellSpan | None:
+        """Make the span of a cell while every cell is one; a cell under `%%ops_trace` is one by itself."""
+        traced = any(_parts(header)[0] == "ops_trace" for header in headers if header)
+        return None if traced else self._autotrace.root()
 
     def help(self, header: str) -> None:
         """Print the help of the header's magic."""

@@ -88,3 +88,19 @@ def test_what_is_no_variable_is_refused(name):
 def test_what_is_no_count_is_refused(text):
     with pytest.raises(UsageError, match="at least 1"):
         arguments.positive("--last")(text)
+
+
+@pytest.mark.parametrize(("line", "meant"), [("--quite", "--quiet"), ("--atribute k=v", "--attribute"), ("--ID=x", "")])
+def test_a_misspelt_option_is_answered_with_the_one_that_was_meant(line, meant):
+    with pytest.raises(UsageError) as raised:
+        arguments.parse("%%ops_session", SESSION, line)
+
+    assert (f"did you mean {meant}?" in str(raised.value)) == bool(meant)
+
+
+@given(st.text())
+def test_the_word_under_way_is_the_end_of_the_line(line):
+    done, begun = arguments.last_word(line)
+
+    assert line.endswith(begun)
+    assert done == arguments.split(line[: len(line) - len(begun)])

@@ -75,7 +75,7 @@ def test_unload_restores_exactly_what_was_there(fresh):
     assert fresh.run("%unload_ext mirascope_ops").status == "ok"
 
     assert cell.error == "ZeroDivisionError: division by zero"
-    unchanged = {"builtins", "class", "hooks", "log handlers", "matchers", "user_ns", "user_ns_hidden"}
+    unchanged = {"builtins", "class", "hooks", "log handlers", "user_ns", "user_ns_hidden"}
     assert {key for key in before if loaded[key] == before[key]} == unchanged
     assert state(fresh) == before
     assert fresh.value("__import__('mirascope_ops').current_session()") is None
