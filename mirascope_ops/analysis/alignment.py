@@ -8,13 +8,13 @@ for within a budget, and beyond it places count.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mirascope_ops.analysis.likeness import Side, likeness, texts_of
+from mirascope_ops.analysis.sequences import increasing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -328,7 +328,7 @@ class _Neighbours:
     def _gaps(self) -> tuple[dict[int, int], dict[int, int]]:
         """For every span how many matched ones, of those in the same order in both runs, stand before it."""
         ordered = sorted((self._a_at[i], self._b_at[j]) for i, j in self.pairs)
-        kept = [ordered[place] for place in _increasing([at for _, at in ordered])]
+        kept = [ordered[place] for place in increasing([at for _, at in ordered])]
         gaps: list[dict[int, int]] = []
         for places, anchors in ((self.ones, {at for at, _ in kept}), (self.others, {at for _, at in kept})):
             before = 0
@@ -345,7 +345,7 @@ class _Neighbours:
         targets = self._sorted_out(ordered)
         if all(one < other for one, other in pairwise(targets)):
             return []
-        kept = set(_increasing(targets))
+        kept = set(increasing(targets))
         strayed = [place for place in range(len(targets)) if place not in kept]
         ranks = {at: rank for rank, at in enumerate(sorted(targets))}
         goes = [ranks[at] for at in targets]
@@ -378,30 +378,3 @@ def _grouped(
         if place in free:
             groups.setdefault(key(side, place), []).append(place)
     return groups
-
-
-def _increasing(numbers: Sequence[int]) -> list[int]:
-    """Give the places of a longest increasing run of numbers, leaving out as few as possible.
-
-    Example:
-        >>> _increasing([3, 1, 2])
-        [1, 2]
-    """
-    ends: list[int] = []
-    tails: list[int] = []
-    before: list[int] = []
-    for place, number in enumerate(numbers):
-        at = bisect_left(tails, number)
-        before.append(ends[at - 1] if at else _ROOT)
-        if at == len(tails):
-            tails.append(number)
-            ends.append(place)
-        else:
-            tails[at] = number
-            ends[at] = place
-    found: list[int] = []
-    place = ends[-1] if ends else _ROOT
-    while place != _ROOT:
-        found.append(place)
-        place = before[place]
-    return found[::-1]

@@ -64,6 +64,26 @@ def whole(text: str | None) -> list[Part]:
     return [Part("", text if value is None else _text(stable_json(value)))]
 
 
+def as_parts(value: Any) -> list[Part]:
+    """Give any value that a comparison holds as parts: messages and arguments as they are, mappings by their keys.
+
+    Example:
+        >>> as_parts({"b": 1, "a": "x"})
+        [Part(role='a', text='x'), Part(role='b', text='1')]
+    """
+    if value is None:
+        return []
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return [Part(key, "" if fields[key] is None else _text(fields[key])) for key in sorted(fields)]
+    if isinstance(value, list):
+        items = cast("list[Any]", value)
+        if all(isinstance(item, Part) for item in items):
+            return cast("list[Part]", items)
+        return [Part("", "\n".join(map(str, items)))]
+    return [Part("", str(value))]
+
+
 def leaves(value: Any) -> Iterable[str]:
     """Give the texts in an attribute's value, JSON within it included, as a flat list."""
     stack = [value]
@@ -110,5 +130,5 @@ def _text(value: Any) -> str:
         return value
     try:
         return json.dumps(value, ensure_ascii=False, indent=1 if value else None)
-    except (ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         return str(value)

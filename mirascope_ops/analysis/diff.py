@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from mirascope_ops.analysis.alignment import Alignment, Pair, align
 from mirascope_ops.analysis.content import leaves, parts_of, whole
+from mirascope_ops.analysis.edits import Edit, edit_of
 from mirascope_ops.analysis.likeness import plain_name
 from mirascope_ops.analysis.origins import error_words, origins, same_error
 from mirascope_ops.analysis.stats import totals
-from mirascope_ops.analysis.textdiff import Edit, edit_of
 from mirascope_ops.analysis.tree import lineage
 from mirascope_ops.analysis.vocabulary import FIELDS, INPUT, OUTPUT, RESPONSE_PREFIX
 from mirascope_ops.analysis.volatile import lasting, stable
@@ -214,20 +214,25 @@ def _errors(found: dict[int, list[Found]], pairs: Sequence[Pair]) -> list[Change
         spans = {id(one.pair): one.pair.b if what == "error" else one.pair.a for one in told}
         # In reading order what is below comes later: from the end, an error is met where it began.
         groups: list[list[Found]] = []
+        reached: dict[int, list[Found]] = {}  # by the pair that the error came to
         for one in reversed(told):
-            span = spans[id(one.pair)]
-            below = next((group for group in groups if _is_above(one.pair, group[-1].pair, span, spans)), None)
-            if below is None:
-                groups.append([one])
-            else:
-                below.append(one)
+            group = _from_below(one, reached, spans)
+            if group is None:
+                groups.append(group := [])
+            group.append(one)
+            reached[id(one.pair)] = group
         changes += [Change(group[0].what, tuple(group)) for group in reversed(groups)]
     return changes
 
 
-def _is_above(pair: Pair, below: Pair, span: SpanRow | None, spans: dict[int, SpanRow | None]) -> bool:
-    other = spans[id(below)]
-    return any(child is below for child in pair.children) and bool(span and other and same_error(span, other))
+def _from_below(one: Found, reached: dict[int, list[Found]], spans: dict[int, SpanRow | None]) -> list[Found] | None:
+    """Find the error that came to a span from one right below it."""
+    span = spans[id(one.pair)]
+    for child in reversed(one.pair.children):
+        below = spans.get(id(child))
+        if below is not None and span is not None and same_error(span, below):
+            return reached[id(child)]
+    return None
 
 
 def _merged(found: Sequence[Found]) -> list[Change]:

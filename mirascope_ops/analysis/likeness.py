@@ -55,6 +55,7 @@ class Side:
             self.root[place] = top
             stack += [(child, top) for child in reversed(self.children[place])]
         self._words: dict[int, frozenset[str]] = {}
+        self._own_words: dict[int, frozenset[str]] = {}
         self.name = [plain_name(span) for span in self.spans]
         known = _Keys(shared)
         self.call: list[Hashable] = [
@@ -88,13 +89,21 @@ class Side:
             while stack and seen < _SPANS and len(gathered) < _WORDS:
                 here = stack.pop()
                 seen += 1
-                span = self.spans[here]
-                gathered.add(f"={self.name[here]}")
-                for text in (span.input, span.output):
-                    if text:
-                        gathered.update(_WORD.findall(stable(text[:_LOOKED_AT])))
+                gathered |= self._own(here)
                 stack += reversed(self.children[here])
             found = self._words[place] = frozenset(gathered)
+        return found
+
+    def _own(self, place: int) -> frozenset[str]:
+        """The words of a span by itself; of a deep tree each span is asked for them many times."""
+        found = self._own_words.get(place)
+        if found is None:
+            span = self.spans[place]
+            gathered = {f"={self.name[place]}"}
+            for text in (span.input, span.output):
+                if text:
+                    gathered.update(_WORD.findall(stable(text[:_LOOKED_AT])))
+            found = self._own_words[place] = frozenset(gathered)
         return found
 
     def at_once(self, places: Sequence[int]) -> dict[int, int]:

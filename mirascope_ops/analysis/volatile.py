@@ -103,7 +103,7 @@ def _compiled(texts: Sequence[tuple[str, str, str]]) -> re.Pattern[str]:
     for _, first, form in texts:
         groups.setdefault(first, []).append(form)
     branches = [f"(?=[{first}])(?:{_either(forms)})" for first, forms in groups.items()]
-    return re.compile(rf"\b(?:{_either(branches)})")
+    return re.compile(rf"\b(?=[{''.join(groups)}])(?:{_either(branches)})")
 
 
 PATTERN: Final = _compiled(VOLATILE.texts)

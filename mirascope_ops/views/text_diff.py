@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from mirascope_ops.analysis.content import Part
-from mirascope_ops.analysis.textdiff import text_diff
+from mirascope_ops.analysis.partdiff import passages
+from mirascope_ops.analysis.sequences import Effort
 from mirascope_ops.views.escape import one_line
 from mirascope_ops.views.format import count, duration, plural, tokens, usd
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mirascope_ops.analysis.diff import Change, Comparison, Figure
 
 _MOST_CHANGES = 60
 _MOST_LINES = 12
 _WIDTH = 160
+_SIGNS = {"=": " "}
 
 
 def diff_text(comparison: Comparison) -> str:
@@ -30,8 +29,9 @@ def diff_text(comparison: Comparison) -> str:
     """
     changes = comparison.changes
     shown = [plural(len(changes), "change") if changes else "No changes"]
+    effort = Effort()
     for change in changes[:_MOST_CHANGES]:
-        shown += ["", change_line(change), *_texts(change)]
+        shown += ["", change_line(change), *_texts(change, effort)]
     if len(changes) > _MOST_CHANGES:
         shown += ["", f"{plural(len(changes) - _MOST_CHANGES, 'more change')}: iterate over the diff for all of them"]
     figures = [figure_line(figure) for figure in comparison.figures if figure.a is not None or figure.b is not None]
@@ -49,27 +49,18 @@ def change_line(change: Change) -> str:
     return f"{change.what}  {where}"
 
 
-def _texts(change: Change) -> list[str]:
-    before, after = change.before, change.after
-    if before is None and after is None:
-        return []
-    lines = text_diff(_text(before), _text(after), context=1)
-    signs = {"=": " ", "…": "…"}
-    found = [
-        f"  {signs.get(line.sign, line.sign)} {one_line(line.text, _WIDTH)}" for line in lines if line.text.strip()
-    ]
+def _texts(change: Change, effort: Effort) -> list[str]:
+    found: list[str] = []
+    for passage in passages(change.places[0], effort):
+        told: set[str] = set()
+        for line in passage.lines:
+            # The role stands where its text begins, in each of the two versions.
+            role = f"{passage.role}: " if passage.role and not told & {line.sign, "="} else ""
+            told.add(line.sign)
+            found.append(f"  {_SIGNS.get(line.sign, line.sign)} {one_line(role + line.text, _WIDTH)}")
+    found = [line for line in found if line.strip(" -+")]
     more = [f"  … {plural(len(found) - _MOST_LINES, 'more line')}"] if len(found) > _MOST_LINES else []
     return found[:_MOST_LINES] + more
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list):
-        items = cast("Sequence[Any]", value)  # parts, or a span's tags
-        return "\n".join(f"{item.role}: {item.text}" if isinstance(item, Part) else str(item) for item in items)
-    if isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)  # a span's attributes
-        return "\n".join(f"{key}: {fields[key]}" for key in sorted(fields))
-    return "" if value is None else str(value)
 
 
 def figure_line(figure: Figure) -> str:
