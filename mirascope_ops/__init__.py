@@ -17,6 +17,8 @@ nothing and prints nothing; the first span opens the local store.
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
 from typing import TYPE_CHECKING, Any
 
 from mirascope_ops.core import backend as _backend
@@ -48,7 +50,7 @@ from mirascope_ops.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
 
     from mirascope_ops import llm, ops, store
@@ -219,12 +221,32 @@ class _LazyBackend:
                     found[str(known[keys.VERSION_HASH]), signature, str(known[keys.VERSION_NUMBER])] = None
         return list(found)
 
+    def timeline(self, spans: Sequence[SpanRow], options: Mapping[str, Any]) -> Any:
+        from mirascope_ops.views.figure import timeline_figure
+        from mirascope_ops.views.timeline_bundle import bundle
+        from mirascope_ops.views.timeline_options import timeline_options
+
+        checked = timeline_options(options)
+        built = bundle("timeline") if _has_frontend() else None
+        if built is None:
+            return timeline_figure(spans)
+        from mirascope_ops.notebook.timeline import Timeline
+
+        return Timeline(spans, checked, built)
+
     def view(self, shown: SpanRow, include: Any, exclude: Any) -> Any:
         from mirascope_ops.views import html, text
         from mirascope_ops.views.bundle import bundle, chosen
 
         data = {"type": "span", **shown.shown()}
         return chosen(bundle(text.span_text(shown), html.span_html(shown), data), include, exclude)
+
+
+def _has_frontend() -> bool:
+    """Whether a widget could show: in a kernel that has anywidget, not in a script or a terminal."""
+    ipython: Any = sys.modules.get("IPython")
+    shell: Any = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None and importlib.util.find_spec("anywidget") is not None
 
 
 _backend.install(_LazyBackend())

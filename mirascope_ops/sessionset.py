@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from mirascope_ops.analysis.sessions import session_card
 from mirascope_ops.exports import Exports
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mirascope_ops.analysis.rows import SessionCard, SpanRow
     from mirascope_ops.store.records import RunRecord, SessionRecord
+    from mirascope_ops.views.timeline_options import TimelineArguments
 
 _SHOWN = 20  # sessions whose spans are read for the list view
 
@@ -152,6 +153,10 @@ class SessionSet(Exports, Sequence[Session]):
     def messages(self) -> DataFrame:
         """Return the messages of all sessions, one row each."""
         return self.spans.messages()
+
+    def timeline(self, **options: Unpack[TimelineArguments]) -> Any:
+        """Return the timeline of all sessions; options as for `SpanSet.timeline`."""
+        return self.spans.timeline(**options)
 
     def to_text(self) -> str:
         """Return the sessions as a list in text."""

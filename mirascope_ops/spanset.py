@@ -7,11 +7,12 @@ It composes the layers below and adds nothing of its own: analysis computes, vie
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, cast, overload
 
 from mirascope_ops._optional import require
 from mirascope_ops.analysis import accessor, stats, tree
 from mirascope_ops.analysis.rows import Node, SpanRow, Totals
+from mirascope_ops.core import backend
 from mirascope_ops.exceptions import CheckError, OpsError
 from mirascope_ops.exports import Exports
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure  # pyright: ignore[reportMissingTypeStubs] - plotly ships none
 
     from mirascope_ops.spandiff import SpanDiff
+    from mirascope_ops.views.timeline_options import TimelineArguments
 
 MIME_DATA_ROWS = 100
 
@@ -247,9 +249,24 @@ class SpanSet(Exports, Sequence[SpanRow]):
 
         return timeline_figure(self._spans, limit=limit)
 
-    def timeline(self) -> Figure:
-        """Return the timeline, as `figure("timeline")`."""
-        return self.figure("timeline")
+    def timeline(self, **options: Unpack[TimelineArguments]) -> Any:
+        """Return the timeline: in a notebook a widget to look around in, elsewhere `figure("timeline")`.
+
+        Args:
+            **options: How it begins: `lanes` ("session", "depth", "thread", "name"), `color` ("kind", "status",
+                "cost", "name"), `view` ("time", "flame"), `critical_path`, `query`, `height` (pixels); all of them
+                can be changed in it.
+
+        Returns:
+            A widget whose `selection` is the spans of the stretch of time that is chosen in it, and whose
+            `selected` is the span; or a plotly figure where there is no kernel that could show one.
+
+        Raises:
+            TypeError: There is no such option; the message names those that there are.
+            ConfigurationError: An option has a value that means nothing.
+            ImportError: A package is not installed; the message says how.
+        """
+        return backend.get().timeline(self._spans, options)
 
     def check(
         self,
@@ -471,9 +488,9 @@ class TraceSet(Exports, Sequence[StoredTrace]):
         """Return a plotly figure of all spans; see `SpanSet.figure`."""
         return self.spans.figure(kind, limit=limit)
 
-    def timeline(self) -> Figure:
-        """Return the timeline of all spans."""
-        return self.spans.timeline()
+    def timeline(self, **options: Unpack[TimelineArguments]) -> Any:
+        """Return the timeline of all spans; options as for `SpanSet.timeline`."""
+        return self.spans.timeline(**options)
 
     def to_text(self) -> str:
         """Return the traces as a list in text."""

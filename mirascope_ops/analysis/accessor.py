@@ -53,9 +53,9 @@ class FrameAccessor:
         """Return the spans as a forest; see `SpanSet.tree`."""
         return self._spans.tree()
 
-    def timeline(self) -> Any:
+    def timeline(self, **options: Any) -> Any:
         """Return the timeline; see `SpanSet.timeline`."""
-        return self._spans.timeline()
+        return self._spans.timeline(**options)
 
     def summary(self, by: str | Sequence[str] = "name") -> DataFrame:
         """Return counts, errors, latencies, tokens and cost by group; see `SpanSet.summary`."""

@@ -54,6 +54,10 @@ class Backend(Protocol):
         """Return the versions that the newest spans of this name tell: hash, signature hash, number; oldest first."""
         ...
 
+    def timeline(self, spans: Any, options: Mapping[str, Any]) -> Any:
+        """Return the timeline of these spans: a widget where one can show, else a figure."""
+        ...
+
     def view(self, shown: Any, include: Any, exclude: Any) -> Any:
         """Return the MIME bundle of a plain record, which cannot know the views."""
         ...

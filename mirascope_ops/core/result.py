@@ -92,9 +92,9 @@ class Trace(Generic[R_co]):
         """Return the spans of this call as a tree."""
         return self.spans.tree()
 
-    def timeline(self) -> Any:
-        """Return the timeline of this call."""
-        return self.spans.timeline()
+    def timeline(self, **options: Any) -> Any:
+        """Return the timeline of this call; options as for `SpanSet.timeline`."""
+        return self.spans.timeline(**options)
 
     def to_polars(self) -> Any:
         """Return the spans of this call as a polars DataFrame."""

@@ -111,9 +111,9 @@ class SessionContext:
         """Return the session's spans as a DataFrame; options as for `SpanSet.to_pandas`."""
         return backend.get().session(self).to_pandas(**options)
 
-    def timeline(self) -> Any:
-        """Return the session's timeline."""
-        return backend.get().session(self).timeline()
+    def timeline(self, **options: Any) -> Any:
+        """Return the session's timeline; options as for `SpanSet.timeline`."""
+        return backend.get().session(self).timeline(**options)
 
     def messages(self) -> Any:
         """Return the session's messages, one row each."""

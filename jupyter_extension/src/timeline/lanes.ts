@@ -1,0 +1,214 @@
+// Lanes: which row each span stands in. Rows belong to groups (a session, a thread, a name, or all spans); within a
+// group what a span called stands below it, and nothing overlaps. Everything is flat arrays: a million spans are
+// ordered by row and start, so that a row is a part of each array and a binary search finds what a window shows.
+
+import type { Codes, Spans } from "./spans.ts";
+
+export const GROUPINGS = ["session", "depth", "thread", "name"] as const;
+export type Grouping = (typeof GROUPINGS)[number];
+
+export interface Group {
+  label: string;
+  /** Its first row, and how many rows it has. */
+  row: number;
+  rows: number;
+  spans: number;
+  errors: number;
+}
+
+export interface Lanes {
+  groups: Group[];
+  /** For each row the position of its first span; one entry more than there are rows. */
+  offsets: Int32Array;
+  /** For each position its span. */
+  order: Int32Array;
+  /** For each position the span's start. */
+  starts: Float64Array;
+  /** For each position the latest end in its row so far: sorted within the row, also where spans overlap. */
+  reach: Float64Array;
+  /** The time that all spans before each position took; one entry more than there are positions. */
+  busy: Float64Array;
+  /** How many errors stand before each position; one entry more than there are positions. */
+  errors: Int32Array;
+  /** For each span its position, or -1 where it is not shown. */
+  position: Int32Array;
+  /** For each span its row, or -1. */
+  row: Int32Array;
+}
+
+// A group with more rows than anybody scrolls through: what comes later shares the last one.
+const MOST_ROWS = 2000;
+
+/** Arranges the spans for which `shown` is not 0 (all, without it). */
+export function arrange(spans: Spans, grouping: Grouping, shown?: Uint8Array): Lanes {
+  const group = grouped(spans, grouping);
+  const levels = new Int32Array(spans.count);
+  const heights = new Int32Array(group.labels.length);
+  if (grouping === "name") packed(spans, group.of, heights, levels, shown);
+  else nested(spans, group.of, heights, levels, shown);
+  return ordered(spans, group, heights, levels, shown);
+}
+
+interface Grouped {
+  labels: string[];
+  of: (span: number) => number;
+}
+
+function grouped(spans: Spans, grouping: Grouping): Grouped {
+  if (grouping === "session") return by(spans.session, labelled(spans.sessions, "no session"));
+  if (grouping === "thread" && spans.threads.length) return by(spans.thread, labelled(spans.threads, "thread unknown"));
+  if (grouping === "name") return by(spans.name, labelled(spans.names, "(no name)"));
+  return { labels: [""], of: () => 0 };
+}
+
+function by(codes: Codes, labels: string[]): Grouped {
+  return { labels, of: (span) => codes[span]! };
+}
+
+function labelled(labels: readonly string[], none: string): string[] {
+  return labels.map((label) => label || none);
+}
+
+/** Spans below what called them, in one piece for each tree; trees that do not overlap share rows. */
+function nested(
+  spans: Spans,
+  groupOf: (span: number) => number,
+  heights: Int32Array,
+  levels: Int32Array,
+  shown?: Uint8Array,
+): void {
+  const { count, start, duration, parent } = spans;
+  // A tree is a span with what is below it in the same group; for each one its rows' ends, and its own last end.
+  const tree = new Int32Array(count).fill(-1);
+  const roots: number[] = [];
+  const ends: number[][] = [];
+  const last: number[] = [];
+  for (let span = 0; span < count; span++) {
+    if (shown && !shown[span]) continue;
+    let above = parent[span]!;
+    // Where the caller is not shown, the span stands below the nearest one that is.
+    while (shown && above >= 0 && !shown[above]) above = parent[above]!;
+    const inside = above >= 0 && tree[above]! >= 0 && groupOf(above) === groupOf(span);
+    const own = inside ? tree[above]! : roots.length;
+    if (!inside) {
+      roots.push(span);
+      ends.push([]);
+      last.push(0);
+    }
+    tree[span] = own;
+    const busy = ends[own]!;
+    let level = inside ? levels[above]! + 1 : 0;
+    while (level < busy.length && busy[level]! > start[span]! && level < MOST_ROWS) level++;
+    const end = start[span]! + duration[span]!;
+    while (busy.length <= level) busy.push(Number.NEGATIVE_INFINITY);
+    busy[level] = Math.max(busy[level]!, end);
+    levels[span] = level;
+    last[own] = Math.max(last[own]!, end);
+  }
+  const bases = stacked(roots, ends, last, start, groupOf, heights);
+  for (let span = 0; span < count; span++) {
+    const own = tree[span]!;
+    if (own < 0) continue;
+    levels[span] = Math.min(levels[span]! + bases[own]!, MOST_ROWS);
+    const of = groupOf(span);
+    heights[of] = Math.max(heights[of]!, levels[span]! + 1);
+  }
+}
+
+/** For each tree the row of its group in which its root stands: the first from which on all its rows are free. */
+function stacked(
+  roots: number[],
+  ends: number[][],
+  last: number[],
+  start: Float64Array,
+  groupOf: (span: number) => number,
+  heights: Int32Array,
+): Int32Array {
+  const free: number[][] = Array.from(heights, () => []);
+  const bases = new Int32Array(roots.length);
+  for (let tree = 0; tree < roots.length; tree++) {
+    const root = roots[tree]!;
+    const busy = free[groupOf(root)]!;
+    const height = ends[tree]!.length;
+    let base = 0;
+    for (let row = 0; row < base + height && row < busy.length && base < MOST_ROWS; row++) {
+      if (busy[row]! > start[root]!) base = row + 1;
+    }
+    while (busy.length < base + height) busy.push(Number.NEGATIVE_INFINITY);
+    for (let row = base; row < base + height; row++) busy[row] = Math.max(busy[row]!, last[tree]!);
+    bases[tree] = base;
+  }
+  return bases;
+}
+
+/** Each span in the first row of its group that is free. */
+function packed(
+  spans: Spans,
+  groupOf: (span: number) => number,
+  heights: Int32Array,
+  levels: Int32Array,
+  shown?: Uint8Array,
+): void {
+  const free: number[][] = Array.from(heights, () => []);
+  for (let span = 0; span < spans.count; span++) {
+    if (shown && !shown[span]) continue;
+    const of = groupOf(span);
+    const busy = free[of]!;
+    let level = 0;
+    while (level < busy.length && busy[level]! > spans.start[span]! && level < MOST_ROWS) level++;
+    busy[level] = Math.max(busy[level] ?? 0, spans.start[span]! + spans.duration[span]!);
+    levels[span] = level;
+    heights[of] = Math.max(heights[of]!, level + 1);
+  }
+}
+
+/** Puts spans into the order of rows and starts; groups come in the order of their first spans. */
+function ordered(spans: Spans, group: Grouped, heights: Int32Array, levels: Int32Array, shown?: Uint8Array): Lanes {
+  const { count, start, duration, status, error } = spans;
+  const groups: Group[] = [];
+  const place = new Int32Array(group.labels.length).fill(-1);
+  const row = new Int32Array(count).fill(-1);
+  let rows = 0;
+  for (let span = 0; span < count; span++) {
+    if (shown && !shown[span]) continue;
+    const of = group.of(span);
+    if (place[of] === -1) {
+      place[of] = groups.length;
+      groups.push({ label: group.labels[of]!, row: rows, rows: heights[of]!, spans: 0, errors: 0 });
+      rows += heights[of]!;
+    }
+    const own = groups[place[of]!]!;
+    own.spans++;
+    if (status[span] === error) own.errors++;
+    row[span] = own.row + levels[span]!;
+  }
+  const offsets = new Int32Array(rows + 1);
+  for (const at of row) if (at >= 0) offsets[at + 1]!++;
+  for (let at = 0; at < rows; at++) offsets[at + 1]! += offsets[at]!;
+  const total = offsets[rows]!;
+  const next = offsets.slice();
+  const order = new Int32Array(total);
+  const position = new Int32Array(count).fill(-1);
+  for (let span = 0; span < count; span++) {
+    const at = row[span]!;
+    if (at < 0) continue;
+    position[span] = next[at]!++;
+    order[position[span]!] = span;
+  }
+  const starts = new Float64Array(total);
+  const reach = new Float64Array(total);
+  const busy = new Float64Array(total + 1);
+  const errors = new Int32Array(total + 1);
+  for (let at = 0; at < rows; at++) {
+    let latest = Number.NEGATIVE_INFINITY;
+    for (let index = offsets[at]!; index < offsets[at + 1]!; index++) {
+      const span = order[index]!;
+      starts[index] = start[span]!;
+      latest = Math.max(latest, start[span]! + duration[span]!);
+      reach[index] = latest;
+      busy[index + 1] = busy[index]! + duration[span]!;
+      errors[index + 1] = errors[index]! + (status[span] === error ? 1 : 0);
+    }
+  }
+  return { groups, offsets, order, starts, reach, busy, errors, position, row };
+}

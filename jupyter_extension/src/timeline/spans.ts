@@ -1,0 +1,177 @@
+// Spans as columns: what the Python side's payload (mirascope_ops/views/timeline.py) holds, without copying it.
+
+export type Codes = Uint8Array | Uint16Array | Uint32Array;
+
+/** Spans that say something of a model call: one row each, by span. */
+export interface Calls {
+  span: Int32Array;
+  model: Codes;
+  input: Uint32Array;
+  output: Uint32Array;
+  cost: Float64Array;
+  first: Float64Array;
+  counts: Uint8Array;
+}
+
+/** Events, by span and time. */
+export interface Events {
+  span: Int32Array;
+  time: Float64Array;
+  name: Codes;
+}
+
+/** All columns; times in nanoseconds after `origin`. */
+export interface Spans {
+  count: number;
+  traces: number;
+  origin: bigint;
+  end: number;
+  start: Float64Array;
+  duration: Float64Array;
+  parent: Int32Array;
+  name: Codes;
+  session: Codes;
+  thread: Codes;
+  kind: Uint8Array;
+  status: Uint8Array;
+  kinds: readonly string[];
+  statuses: readonly string[];
+  names: readonly string[];
+  sessions: readonly string[];
+  threads: readonly string[];
+  models: readonly string[];
+  eventNames: readonly string[];
+  calls: Calls;
+  events: Events;
+  /** For each span its row in `calls`, or -1. */
+  call: Int32Array;
+  /** For each span 1 where it had not ended. */
+  open: Uint8Array;
+  /** For each span 1 where no span is below it. */
+  leaf: Uint8Array;
+  /** The number of the status "error". */
+  error: number;
+}
+
+export const NO_TOKENS = 0xffffffff;
+export const COUNTS_LLM = 1;
+export const COUNTS_USAGE = 2;
+export const COUNTS_COST = 4;
+
+interface Header {
+  version: number;
+  count: number;
+  traces: number;
+  origin: string;
+  end: number;
+  kinds: string[];
+  statuses: string[];
+  names: string[];
+  sessions: string[];
+  threads: string[];
+  models: string[];
+  events: string[];
+  columns: Record<string, [keyof typeof TYPES, number, number]>;
+}
+
+const MAGIC = 0x3153504f; // "OPS1"
+const TYPES = { f8: Float64Array, u4: Uint32Array, i4: Int32Array, u2: Uint16Array, u1: Uint8Array } as const;
+
+/** Reads a payload. Its columns stay views of the given bytes, which are copied only where they are not aligned. */
+export function decode(bytes: Uint8Array): Spans {
+  const block = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+  const data = new DataView(block.buffer, block.byteOffset, block.byteLength);
+  if (block.byteLength < 8 || data.getUint32(0, true) !== MAGIC) throw new Error("This is no timeline payload.");
+  const told = data.getUint32(4, true);
+  const header = JSON.parse(new TextDecoder().decode(block.subarray(8, 8 + told))) as Header;
+  if (header.version !== 1) throw new Error(`This timeline payload has version ${header.version}; 1 is understood.`);
+  const body = block.byteOffset + 8 + told;
+  const column = <T>(name: string): T => {
+    const placed = header.columns[name];
+    if (!placed) throw new Error(`The timeline payload lacks its column ${name}.`);
+    const [type, offset, length] = placed;
+    return new TYPES[type](block.buffer as ArrayBuffer, body + offset, length) as T;
+  };
+  const calls: Calls = {
+    span: column("call_span"),
+    model: column("call_model"),
+    input: column("call_input"),
+    output: column("call_output"),
+    cost: column("call_cost"),
+    first: column("call_first"),
+    counts: column("call_counts"),
+  };
+  const parent = column<Int32Array>("parent");
+  return {
+    count: header.count,
+    traces: header.traces,
+    origin: BigInt(header.origin),
+    end: header.end,
+    start: column("start"),
+    duration: column("duration"),
+    parent,
+    name: column("name"),
+    session: column("session"),
+    thread: column("thread"),
+    kind: column("kind"),
+    status: column("status"),
+    kinds: header.kinds,
+    statuses: header.statuses,
+    names: header.names,
+    sessions: header.sessions,
+    threads: header.threads,
+    models: header.models,
+    eventNames: header.events,
+    calls,
+    events: { span: column("event_span"), time: column("event_time"), name: column("event_name") },
+    call: inverse(calls.span, header.count),
+    open: marked(column("open"), header.count),
+    leaf: leaves(parent),
+    error: header.statuses.indexOf("error"),
+  };
+}
+
+/** For each of `count` places its index in `places`, or -1. */
+export function inverse(places: Int32Array, count: number): Int32Array {
+  const found = new Int32Array(count).fill(-1);
+  for (let index = 0; index < places.length; index++) found[places[index]!] = index;
+  return found;
+}
+
+/** Marks these of `count` places. */
+export function marked(places: Int32Array, count: number): Uint8Array {
+  const found = new Uint8Array(count);
+  for (const place of places) found[place] = 1;
+  return found;
+}
+
+/** Marks the spans that are nobody's parent. */
+export function leaves(parent: Int32Array): Uint8Array {
+  const leaf = new Uint8Array(parent.length).fill(1);
+  for (const above of parent) if (above >= 0) leaf[above] = 0;
+  return leaf;
+}
+
+/** The first index at which a sorted column (or a part of it) is not below a value. */
+export function lowerBound(column: Float64Array | Int32Array, value: number, from = 0, to = column.length): number {
+  let low = from;
+  let high = to;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (column[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The first index at which a sorted column (or a part of it) is above a value. */
+export function upperBound(column: Float64Array | Int32Array, value: number, from = 0, to = column.length): number {
+  let low = from;
+  let high = to;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (column[middle]! <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,306 @@
+"""The timeline's payload: spans as binary columns that a browser reads without parsing.
+
+A payload is one block of bytes: `MAGIC`, the length of a JSON header (uint32), the header, then the columns, each at
+a multiple of eight bytes, little-endian. The header lists the columns by name with type, offset (from the first
+column on) and length, and holds the strings that columns refer to by number, each of them once. Times are
+nanoseconds after the header's `origin`, exact up to 104 days.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
+
+from mirascope_ops._optional import require
+from mirascope_ops.analysis.rows import Kind, SpanRow, Status
+from mirascope_ops.analysis.tree import Lineage, lineage
+from mirascope_ops.store import codec
+from mirascope_ops.views.escape import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+MAGIC: Final = b"OPS1"
+KINDS: Final[tuple[str, ...]] = get_args(Kind)
+STATUSES: Final[tuple[str, ...]] = get_args(Status)
+ROOT: Final = -1
+
+# What no number of tokens, and no entry of a dictionary, is.
+NO_TOKENS: Final = 2**32 - 1
+
+# Which figures of a call a roll-up counts: bits of the column `call_counts`.
+COUNTS_LLM, COUNTS_USAGE, COUNTS_COST = 1, 2, 4
+
+NAME_LIMIT: Final = 200
+_FIRST, _LAST = -(2**63), 2**63 - 1
+_FEW: Final = 64  # below so many, a loop is quicker than arrays
+_THREAD_KEYS: Final = ("thread.name", "thread.id")
+_TYPES: Final = {"float64": "f8", "uint32": "u4", "int32": "i4", "uint16": "u2", "uint8": "u1"}
+
+
+class TimelineData(NamedTuple):
+    """What a timeline shows.
+
+    Attributes:
+        spans: The spans, each once, in the order of the columns: by start.
+        start: Nanoseconds after `origin`, as the browser has them (a float64 array).
+        end: In the same way; of an open span the last moment that is known of its trace.
+        origin: Nanoseconds since the epoch.
+        payload: The bytes for the browser.
+    """
+
+    spans: Sequence[SpanRow]
+    start: Any
+    end: Any
+    origin: int
+    payload: bytes
+
+    def between(self, first: float, last: float) -> list[int]:
+        """Give the places of the spans that ran between two moments.
+
+        Args:
+            first: Nanoseconds after `origin`.
+            last: Nanoseconds after `origin`; not itself within.
+        """
+        within = (self.start < last) & ((self.end > first) | ((self.end == self.start) & (self.start >= first)))
+        return [int(place) for place in within.nonzero()[0]]
+
+
+def timeline_data(spans: Iterable[SpanRow]) -> TimelineData:
+    """Lay spans out in columns.
+
+    Args:
+        spans: Spans of any traces, in any order. Of several with the same ids one counts, as in every tree.
+
+    Returns:
+        The columns, with the spans in their order.
+
+    Raises:
+        ImportError: numpy is not installed; the message says how.
+
+    Example:
+        >>> timeline_data([]).payload[:4]
+        b'OPS1'
+    """
+    np = require("numpy", extra="notebook")
+    linked, parents = _linked(np, spans)
+    rows = linked.spans
+    origin, start, end, unfinished = _times(np, rows)
+    calls = _calls(np, linked, parents)
+    events = _events(np, rows, origin)
+    names, name = _dictionary(np, list(map(itemgetter(_NAME), rows)))
+    sessions, session = _dictionary(np, list(map(itemgetter(_SESSION), rows)))
+    threads, thread = _threads(np, rows, parents)
+    columns: dict[str, Any] = {
+        "start": start,
+        "duration": end - start,
+        "parent": parents,
+        "name": name,
+        "session": session,
+        "thread": thread,
+        "kind": _coded(np, map(itemgetter(_KIND), rows), KINDS, "other"),
+        "status": _coded(np, map(itemgetter(_STATUS), rows), STATUSES, "unset"),
+        "open": unfinished,
+        **calls.columns,
+        **events.columns,
+    }
+    header = {
+        "version": 1,
+        "count": len(rows),
+        "traces": len(set(map(itemgetter(_TRACE), rows))),
+        "origin": str(origin),
+        "end": float(end.max()) if len(rows) else 0.0,
+        "kinds": KINDS,
+        "statuses": STATUSES,
+        "names": names,
+        "sessions": sessions,
+        "threads": threads,
+        "models": calls.strings,
+        "events": events.strings,
+    }
+    return TimelineData(rows, start, end, origin, _packed(header, columns))
+
+
+class _Part(NamedTuple):
+    """Columns that only some spans have a row in, and the strings to which one of them refers."""
+
+    columns: dict[str, Any]
+    strings: list[str]
+
+
+def _place(field: str) -> int:
+    return SpanRow._fields.index(field)
+
+
+_TRACE, _SPAN, _PARENT, _START, _END = map(_place, ("trace_id", "span_id", "parent_id", "start", "end"))
+_NAME, _SESSION, _KIND, _STATUS = map(_place, ("name", "session_id", "kind", "status"))
+_MODEL, _INPUT, _OUTPUT, _COST, _TTFT = map(_place, ("model", "input_tokens", "output_tokens", "cost", "ttft"))
+_ATTRIBUTES, _EVENTS = map(_place, ("attributes", "events"))
+
+
+def _linked(np: Any, spans: Iterable[SpanRow]) -> tuple[Lineage, Any]:
+    """Link spans to parents, as `lineage` does; quickly where each span is there once and no parent starts later."""
+    rows = sorted(spans, key=itemgetter(_START))
+    places = dict(zip(map(itemgetter(_SPAN), rows), range(len(rows)), strict=True))
+    if len(places) == len(rows) and (not rows or rows[0].start > 0):
+        above = map(places.get, map(itemgetter(_PARENT), rows), repeat(ROOT))
+        parents = np.fromiter(above, dtype=np.int32, count=len(rows))
+        traces = np.array(list(map(itemgetter(_TRACE), rows)), dtype=object)
+        parents[traces[parents] != traces] = ROOT
+        if not (parents >= np.arange(len(rows))).any():
+            return Lineage(rows, parents, []), parents
+    linked = lineage(rows)
+    return linked, np.array(linked.parents, dtype=np.int32)
+
+
+def _times(np: Any, rows: Sequence[SpanRow]) -> tuple[int, Any, Any, Any]:
+    """Origin, starts, ends, and the places of open spans, which end with their trace.
+
+    A span whose start was not told is put at the origin.
+    """
+    starts = _integers(np, list(map(itemgetter(_START), rows)))
+    told = starts > 0
+    origin = int(starts[told].min()) if told.any() else 0
+    starts = np.where(told, starts, origin)
+    ended = list(map(itemgetter(_END), rows))
+    open_ones = [place for place, end in enumerate(ended) if end is None] if None in ended else []
+    for place in open_ones:
+        ended[place] = max((event.time for event in rows[place].events), default=_FIRST)
+    ends = np.maximum(starts, _integers(np, ended))
+    if open_ones:
+        traces, trace = _numbers(np, list(map(itemgetter(_TRACE), rows)))
+        last = np.full(len(traces), origin, dtype=np.int64)
+        np.maximum.at(last, trace, ends)
+        ends[open_ones] = last[trace[open_ones]]
+    unfinished = np.array(open_ones, dtype=np.int32)
+    return origin, (starts - origin).astype(np.float64), (ends - origin).astype(np.float64), unfinished
+
+
+def _calls(np: Any, linked: Lineage, parents: Any) -> _Part:
+    """One row for each span that says something of a model call: tokens, cost, model, first token."""
+    rows = linked.spans
+    models = list(map(itemgetter(_MODEL), rows))
+    # As floats, None is NaN.
+    given, answered, cost, first = (
+        np.array(list(map(itemgetter(field), rows)), dtype=np.float64) for field in (_INPUT, _OUTPUT, _COST, _TTFT)
+    )
+    llm = _coded(np, map(itemgetter(_KIND), rows), KINDS, "other") == KINDS.index("llm")
+    usage = ~(np.isnan(given) & np.isnan(answered))
+    costly = ~np.isnan(cost)
+    named = np.fromiter((model is not None for model in models), bool, len(rows))
+    places = (llm | usage | costly | named | ~np.isnan(first)).nonzero()[0]
+    counts = np.zeros(len(rows), dtype=np.uint8)
+    for marked, bit in ((llm, COUNTS_LLM), (usage, COUNTS_USAGE), (costly, COUNTS_COST)):
+        counts[_innermost(np, linked, parents, marked)] |= bit
+    strings, model = _dictionary(np, list(map(models.__getitem__, places.tolist())))
+
+    def tokens(reported: Any) -> Any:
+        kept = np.clip(reported[places], 0, NO_TOKENS - 1)
+        return np.where(np.isnan(kept), NO_TOKENS, kept).astype(np.uint32)
+
+    return _Part(
+        {
+            "call_span": places.astype(np.int32),
+            "call_model": model,
+            "call_input": tokens(given),
+            "call_output": tokens(answered),
+            "call_cost": cost[places],
+            "call_first": first[places],
+            "call_counts": counts[places],
+        },
+        strings,
+    )
+
+
+def _innermost(np: Any, linked: Lineage, parents: Any, marked: Any) -> Any:
+    """Of the marked spans, those with no marked one below: what `stats.counted` counts."""
+    above = np.zeros(len(parents), dtype=bool)
+    reached = np.unique(parents[marked])
+    reached = reached[reached >= 0]
+    while len(reached) > _FEW:
+        above[reached] = True
+        reached = np.unique(parents[reached])
+        reached = reached[reached >= 0]
+        reached = reached[~above[reached]]
+    if len(reached):  # the last few may be a chain of any length
+        above[reached] = True
+        rest = linked.above(int(place) for place in reached)
+        above[list(rest)] = True
+    return marked & ~above
+
+
+def _events(np: Any, rows: Sequence[SpanRow], origin: int) -> _Part:
+    """One row an event, by span and time."""
+    found = [
+        (place, min(max(event.time - origin, _FIRST), _LAST), event.name)
+        for place, events in enumerate(map(itemgetter(_EVENTS), rows))
+        if events
+        for event in sorted(events, key=itemgetter(1))
+    ]
+    strings, name = _dictionary(np, [event[2] for event in found])
+    return _Part(
+        {
+            "event_span": np.fromiter((event[0] for event in found), np.int32, len(found)),
+            "event_time": np.fromiter((float(event[1]) for event in found), np.float64, len(found)),
+            "event_name": name,
+        },
+        strings,
+    )
+
+
+def _threads(np: Any, rows: Sequence[SpanRow], parents: Any) -> tuple[list[str], Any]:
+    """The thread of every span that says one, else its nearest ancestor's."""
+    own = [_thread(attributes) if attributes else None for attributes in map(itemgetter(_ATTRIBUTES), rows)]
+    if not any(own):
+        return [], np.zeros(0, dtype=np.uint8)
+    # Children come after their parents, but for spans whose start was not told.
+    for place, parent in enumerate(parents.tolist()):
+        if own[place] is None and parent != ROOT:
+            own[place] = own[parent]
+    return _dictionary(np, own)
+
+
+def _thread(attributes: Mapping[str, Any]) -> str | None:
+    return next((str(attributes[key]) for key in _THREAD_KEYS if key in attributes), None)
+
+
+def _numbers(np: Any, values: Sequence[Any]) -> tuple[list[Any], Any]:
+    """Number values in the order in which they come."""
+    known = list(dict.fromkeys(values))
+    codes = dict(zip(known, range(len(known)), strict=True))
+    return known, np.fromiter(map(codes.__getitem__, values), dtype=np.int64, count=len(values))
+
+
+def _dictionary(np: Any, values: Sequence[str | None]) -> tuple[list[str], Any]:
+    """Strings that a browser can show, and for each value its number; "" stands for None."""
+    known, numbers = _numbers(np, values)
+    kind = np.uint8 if len(known) <= 2**8 else np.uint16 if len(known) <= 2**16 else np.uint32
+    return ["" if value is None else one_line(value, NAME_LIMIT) for value in known], numbers.astype(kind)
+
+
+def _coded(np: Any, values: Iterable[str], words: Sequence[str], instead: str) -> Any:
+    codes = {word: code for code, word in enumerate(words)}
+    return np.fromiter(map(codes.get, values, repeat(codes[instead])), dtype=np.uint8)
+
+
+def _integers(np: Any, values: list[int]) -> Any:
+    try:
+        return np.array(values, dtype=np.int64)
+    except OverflowError:  # a broken clock's
+        return np.array([min(max(value, _FIRST), _LAST) for value in values], dtype=np.int64)
+
+
+def _packed(header: dict[str, Any], columns: dict[str, Any]) -> bytes:
+    placed: dict[str, tuple[str, int, int]] = {}
+    blocks: list[bytes] = []
+    offset = 0
+    for name, values in columns.items():
+        block = values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
+        placed[name] = (_TYPES[values.dtype.name], offset, len(values))
+        padding = -len(block) % 8
+        blocks += [block, b"\0" * padding]
+        offset += len(block) + padding
+    told = codec.encode({**header, "columns": placed}).encode()
+    told += b" " * (-(len(MAGIC) + 4 + len(told)) % 8)
+    return b"".join([MAGIC, len(told).to_bytes(4, "little"), told, *blocks])
