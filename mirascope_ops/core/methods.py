@@ -66,6 +66,9 @@ class TracedMethod:
         else:
             setattr(self.function, name, value)
 
+    def __dir__(self) -> list[str]:  # for completion in notebooks; Python's own looks at what `__class__` says
+        return sorted({*dir(self.function), *dir(type(self))})
+
     def __repr__(self) -> str:
         return repr(self.function)
 
@@ -129,6 +132,9 @@ class BoundTrace:
     def __reduce__(self) -> tuple[Any, ...]:
         return (getattr, (self.__self__, self.__func__.__name__))
 
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(self.__func__), *dir(type(self))})
+
     def __repr__(self) -> str:
         return f"<traced method {self.__func__.__qualname__} of {self.__self__!r}>"
 
@@ -153,6 +159,9 @@ class TracedObject:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         kind = cast("type[Any]", type(self.__wrapped__))
         return BoundTrace(self, instance) if instance is not None and hasattr(kind, "__get__") else self
+
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(self.__wrapped__), *object.__dir__(self)})
 
     def __repr__(self) -> str:
         return f"<traced {self.__wrapped__!r}>"

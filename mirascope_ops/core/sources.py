@@ -138,7 +138,7 @@ class Source(NamedTuple):
         return self.file.normal[key]
 
     def signature(self) -> list[Any]:
-        """Return the parameters: kind, name, annotation's text, default's text; and the result's annotation."""
+        """Return the parameters: kind, name, annotation's text, default's text; the result's annotation; "async"."""
         given = self.node.args
         positional = [("positional only", arg) for arg in given.posonlyargs] + [("", arg) for arg in given.args]
         missing = len(positional) - len(given.defaults)
@@ -152,7 +152,8 @@ class Source(NamedTuple):
         if given.kwarg is not None:
             rows.append(("**", given.kwarg, None))
         returns = None if isinstance(self.node, ast.Lambda) else self.node.returns
-        return [[(kind, arg.arg, _text(arg.annotation), _text(default)) for kind, arg, default in rows], _text(returns)]
+        written = [(kind, arg.arg, _text(arg.annotation), _text(default)) for kind, arg, default in rows]
+        return [written, _text(returns), *(["async"] if isinstance(self.node, ast.AsyncFunctionDef) else [])]
 
 
 def find(code: CodeType, namespace: dict[str, Any] | None = None) -> Source | None:

@@ -14,8 +14,7 @@ import inspect
 import re
 import threading
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Final, NoReturn, ParamSpec, Protocol, TypeVar, cast, overload
 
 from mirascope_ops.core import attributes as keys
 from mirascope_ops.core import backend, capture, guard
@@ -38,6 +37,19 @@ R_co = TypeVar("R_co", covariant=True)
 S = TypeVar("S")
 
 _NUMBER: Final = re.compile(r"(\d{1,9})\.(\d{1,9})")
+
+
+class _Unchanging(dict[str, Any]):
+    """A dictionary that refuses changes; a mapping proxy is no dictionary to `json` and `dataclasses.asdict`."""
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        message = "A version's metadata cannot be changed; change a copy of it: dict(info.metadata)."
+        raise TypeError(message)
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # pyright: ignore[reportAssignmentType, reportIncompatibleMethodOverride] - they all refuse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (dict(self),))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +83,7 @@ class VersionInfo:
 
     def __post_init__(self) -> None:
         """Keep a metadata of its own, which nobody can change."""
-        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        values = {**self.__dict__, "metadata": dict(self.metadata)}
-        return (functools.partial(VersionInfo, **values), ())
+        object.__setattr__(self, "metadata", _Unchanging(self.metadata))
 
 
 class VersionedFunction(TracedFunction[P, R_co], Protocol):
@@ -146,11 +154,24 @@ def version(
     with it. The function gains `version_info`. Two functions of the same name count as versions of one function,
     in whatever notebook or file they are, so that the count goes on after a kernel restart.
 
+    `version_info` and the attributes of spans are those of Mirascope's `ops.version`. Different on purpose:
+
+    - Versions are counted; there each is 1.0. The hashes themselves are others, made at the first call and not while
+      the function is decorated, which takes milliseconds and not most of a second.
+    - Comments do not count; constants count by value, however they are written. `ops.trace` on a helper does not
+      count, and above or below `ops.version` it works. What a method uses of its class does count.
+    - The signature is the parameters and the result, and whether it is async; the function's name and other
+      decorators are not part of it, so that another model (`@llm.call(...)`) gives another Y, not another X.
+    - A function that was given a name has spans of that name, and `mirascope.version.name` is on all spans. Tags and
+      metadata are not written a second time as `tags` and `metadata.*`.
+    - `get_version` is not there, nor `uuid`, which belong to Mirascope's service; the environment variable that
+      makes docstrings count is not read.
+
     Args:
         fn: The function, where the decorator is used without options.
         name: The name under which versions are counted, and the spans' name; the qualified name where None.
-        tags: Tags of this version.
-        metadata: Values to keep with this version, JSON.
+        tags: Tags of this version, and of every call of it.
+        metadata: Values to keep with this version and every call of it, JSON.
 
     Returns:
         The versioned function, or a decorator.
@@ -218,6 +239,9 @@ class VersionedSite(CallSite):
     __slots__ = ("_earlier_read", "_fn", "_info", "_versioning")
 
     def __init__(self, fn: Any, versioning: _Versioning, **options: Any) -> None:
+        # What is said of a version holds for each call of it, as in Mirascope.
+        options["tags"] = (*(options.get("tags") or ()), *versioning.tags)
+        options["metadata"] = {**versioning.metadata, **(options.get("metadata") or {})}
         super().__init__(fn, **options)
         self._fn = fn
         self._versioning = versioning

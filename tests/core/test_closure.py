@@ -414,6 +414,7 @@ def test_a_function_without_source_is_told_by_its_code_and_says_so_once(caplog):
         "def f(a: int, *, c='x', **rest) -> str: ...",
         "def f(a: int, *rest, c='x') -> str: ...",
         "def f(a: int, *, c) -> str: ...",
+        "async def f(a: int, *, c='x') -> str: ...",
     ],
 )
 def test_names_kinds_defaults_and_annotations_make_the_signature(other):

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import inspect
 import itertools
+import json
 import linecache
 import pickle
 import subprocess
@@ -102,6 +103,20 @@ def test_name_tags_and_metadata_are_recorded(only):
     assert "description" not in found
 
 
+def test_a_versions_tags_and_metadata_are_those_of_its_calls_too(only):
+    @ops.trace(tags=["t"], metadata={"owner": "me", "call": 1})
+    @ops.version(tags=["v", "t"], metadata={"owner": "us", "n": 1})
+    def hello():
+        return 1
+
+    hello()
+
+    assert list(only().attributes["mirascope.trace.tags"]) == list(only().tags) == ["t", "v"]
+    assert json.loads(only().attributes["mirascope.trace.metadata"]) == {"owner": "me", "n": 1, "call": 1}
+    assert version_attributes(only())["meta.owner"] == "us"
+    assert hello.version_info.metadata == {"owner": "us", "n": 1}
+
+
 def test_it_traces_like_trace(only):
     assert greet.wrapped(name="Bob").result == "Hello, Bob!"
 
@@ -150,7 +165,8 @@ def test_above_and_below_trace_there_is_one_span(recorded):
     spans = recorded()
     assert [span.name for span in spans] == ["one", "one", "two", "two"]
     assert all(version_attributes(span)["version"] == "1.0" for span in spans)
-    assert list(spans[0].attributes["mirascope.trace.tags"]) == ["t"]
+    assert list(spans[0].attributes["mirascope.trace.tags"]) == ["t", "v"]
+    assert version_attributes(spans[0])["tags"] == ["v"]
     assert "mirascope.trace.output" not in spans[0].attributes
     assert spans[2].attributes["mirascope.trace.metadata"] == '{"a":1}'
     assert below.version_info.name == "second"
@@ -346,6 +362,13 @@ def test_it_is_pickled_by_reference(monkeypatch):
     assert pickle.loads(pickle.dumps(module.A().g))() == 2
 
 
+def test_completion_offers_what_it_has():
+    for versioned in (greet, Writer.write, Writer().write, Writer.make, ops.version(functools.partial(greet, "a"))):
+        assert {"wrapped", "version_info"} <= set(dir(versioned))
+    assert not {"function", "version_site"} & set(dir(greet))
+    assert {"__name__", "__wrapped__"} <= set(dir(greet))
+
+
 def test_it_can_be_wrapped():
     @functools.wraps(greet)
     def around(*args):
@@ -389,9 +412,19 @@ def test_version_info_is_frozen_and_can_be_pickled():
         info.version = "2.0"
     with pytest.raises(TypeError):
         info.metadata["k"] = 2
+    for change in (lambda m: m.update(k=2), lambda m: m.pop("k"), lambda m: m.clear(), lambda m: m.setdefault("l", 2)):
+        with pytest.raises(TypeError, match="dict"):
+            change(info.metadata)
     assert pickle.loads(pickle.dumps(info)) == copy.deepcopy(info) == info
     assert hash(info) == hash(copy.copy(info))
     assert dataclasses.replace(info, version="1.1").version == "1.1"
+
+
+def test_version_info_can_be_written_as_json():
+    info = VersionInfo(hash="a", signature_hash="b", name="f", description=None, version="1.0", metadata={"k": [1]})
+
+    assert json.loads(json.dumps(dataclasses.asdict(info)))["metadata"] == json.loads(json.dumps(info.metadata))
+    assert dataclasses.asdict(info)["metadata"] == {"k": [1]}
 
 
 # -- counting -----------------------------------------------------------------------------------------------------
