@@ -12,32 +12,9 @@ from mirascope_ops.core.span import Span
 if TYPE_CHECKING:
     from mirascope_ops.core.site import CallSite
 
-_begin = Span.begin
+open_call: Final = Span.begin
+_others: Final = responses.others
 _ITEM_SIZE: Final = 64  # bytes that a yielded value other than a string counts for
-
-
-def open_call(site: CallSite, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Span:
-    """Capture a call's arguments, start its span and make it current; never raises an Exception.
-
-    Args:
-        site: The traced function.
-        args: Its positional arguments, `self` included.
-        kwargs: Its keyword arguments.
-
-    Returns:
-        The span; one that records nothing where something of ours failed.
-    """
-    try:
-        if site.latest is not None:
-            site = site.latest()
-        return _begin(site, site.capture_arguments(args, kwargs))
-    except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
-        guard.report("starting the span of a traced call", error)
-    try:
-        return _begin(site, None)  # what failed is most likely the capture: the span can do without
-    except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
-        guard.report("starting a span without arguments", error)
-        return Span(site.name)
 
 
 def prepare_call(site: CallSite, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Span:
@@ -57,12 +34,9 @@ def close_call(span: Span, site: CallSite, result: Any) -> None:
     ended: int | None = clock.now()
     output: Any = None
     try:
-        if result is not None:
-            kind = responses.kind_of(result)
-            chosen = site.captures_result
-            if not (capture.policy.enabled if chosen is None else chosen):
-                pass
-            elif kind is None:
+        if result is not None and (capture.policy.enabled if site.captures_result is None else site.captures_result):
+            kind = None if type(result) in _others else responses.kind_of(result)
+            if kind is None:
                 output = capture.dump_result(result)
             elif kind == "whole":
                 output = responses.record_response(span, result)

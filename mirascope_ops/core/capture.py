@@ -180,34 +180,34 @@ def dump_result(value: Any) -> Any:
         value: What the traced function returned.
     """
     kind = type(value)  # pyright: ignore[reportUnknownVariableType] - whatever the user's value is
-    if kind is dict and (found := _dump_flat(value)) is not None:
-        return found
+    if kind is dict:
+        # The most frequent kind of result: a few plain values under keys that are known not to be secret.
+        longest = policy.longest_as_is
+        try:
+            if _ORDINARY_KEYS.issuperset(value):
+                for item in value.values():
+                    kind = type(item)  # pyright: ignore[reportUnknownVariableType]
+                    if (len(item) > longest) if kind is str else kind not in _FLAT:
+                        break
+                else:
+                    data = _dumps(value)
+                    if len(data) <= longest:
+                        return data.decode()
+        except Exception:  # noqa: BLE001, S110 - a lone surrogate, an int over 64 bits, a change by another thread
+            pass
+        return _dump_learning(value)
     if kind is str:
         return text(value)
     if kind in _PRIMITIVES:
         return _primitive(value, "")
-    if value is None:
-        return None
-    found = dump(value)
-    if kind is dict and len(value) <= _MAX_FIELDS and len(_ORDINARY_KEYS) < _MAX_KEYS:
-        _ORDINARY_KEYS.update(key for key in list(value) if type(key) is str and not masking.is_secret(key))
-    return found
+    return None if value is None else dump(value)
 
 
-def _dump_flat(fields: dict[str, Any]) -> str | None:
-    """Dump the most frequent kind of result, of which no key is secret, without searching for one; None for others."""
-    longest = policy.longest_as_is
-    try:
-        if not _ORDINARY_KEYS.issuperset(fields):
-            return None
-        for value in fields.values():
-            kind = type(value)  # pyright: ignore[reportUnknownVariableType] - whatever the user's value is
-            if (len(value) > longest) if kind is str else kind not in _FLAT:
-                return None
-        data = _dumps(fields)
-    except Exception:  # noqa: BLE001 - a lone surrogate, an int of more than 64 bits, a change by another thread
-        return None
-    return data.decode() if len(data) <= longest else None
+def _dump_learning(fields: dict[Any, Any]) -> str:
+    """Dump a result, and remember which of its keys are not secret."""
+    if len(fields) <= _MAX_FIELDS and len(_ORDINARY_KEYS) < _MAX_KEYS:
+        _ORDINARY_KEYS.update(key for key in list(fields) if type(key) is str and not masking.is_secret(key))
+    return dump(fields)
 
 
 def text(value: str, key: str = "") -> str:

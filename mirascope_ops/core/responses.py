@@ -19,20 +19,26 @@ ResponseKind = Literal["whole", "stream"]
 _MAX_KINDS: Final = 1000  # a program that makes classes without end must not grow us
 _MODULE: Final = "mirascope.llm.responses."
 _KINDS: Final[dict[str, ResponseKind]] = {"BaseResponse": "whole", "BaseStreamResponse": "stream"}
-_known: dict[type, ResponseKind | None] = {}
+_known: dict[type, ResponseKind] = {}
+others: Final[set[type]] = set()
+"""Types known to be no responses; every result is looked for here first."""
 
 
 def kind_of(value: Any) -> ResponseKind | None:
     """Tell whether a value is a response of Mirascope's: whole, a stream that has yet to be read, or neither."""
     kind: type = type(value)  # pyright: ignore[reportUnknownVariableType] - any result
-    try:
+    if kind in others:
+        return None
+    if kind in _known:
         return _known[kind]
-    except KeyError:
-        names = [base.__name__ for base in kind.__mro__ if str(base.__module__).startswith(_MODULE)]
-        found: ResponseKind | None = next((_KINDS[name] for name in names if name in _KINDS), None)
-        if len(_known) < _MAX_KINDS:
+    names = [base.__name__ for base in kind.__mro__ if str(base.__module__).startswith(_MODULE)]
+    found: ResponseKind | None = next((_KINDS[name] for name in names if name in _KINDS), None)
+    if len(_known) + len(others) < _MAX_KINDS:
+        if found is None:
+            others.add(kind)
+        else:
             _known[kind] = found
-        return found
+    return found
 
 
 def record_response(span: Span, response: Any) -> str:

@@ -9,7 +9,7 @@ limits, processors, id generator, resource) holds for it; see `pipeline`.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar, cast
 
 from opentelemetry import trace as otel_trace
 from opentelemetry.attributes import BoundedAttributes
@@ -24,7 +24,7 @@ from mirascope_ops.core.session import CURRENT, KEY, Stamp
 from mirascope_ops.core.summaries import type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
     from contextvars import Token
     from types import TracebackType
 
@@ -39,14 +39,13 @@ if TYPE_CHECKING:
 #  arguments, output, attributes, events, links, span kind, trace flags, origin)
 EndedSpan = tuple[Any, ...]
 
-_OPEN: Final[dict[int, Span]] = {}
+_OPEN: Final[dict[int, Recordable]] = {}
 _MAX_OPEN: Final = 100_000
 # Our ids are random in all their bits, which W3C Trace Context level 2 lets a trace say.
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED | getattr(TraceFlags, "RANDOM_TRACE_ID", 0))
 _NOT_SAMPLED: Final = TraceFlags(TraceFlags.DEFAULT)
 _NO_STATE: Final = TraceState()
 _UNSET, _OK, _ERROR = StatusCode.UNSET.value, StatusCode.OK.value, StatusCode.ERROR.value
-_INTERNAL: Final = SpanKind.INTERNAL
 _CODES: Final = {code.value: code for code in StatusCode}
 _NO_ATTRIBUTES: Final[Mapping[str, Any]] = MappingProxyType({})
 _T = TypeVar("_T")
@@ -55,9 +54,90 @@ _new = object.__new__
 _get, _attach, _reset, _SPAN_KEY = context.get, context.attach_context, context.CONTEXT.reset, context.SPAN_KEY
 
 
-def open_spans() -> list[EndedSpan]:
-    """Return what is known of the spans that have started and not ended, oldest first."""
-    return [span.record() for span in list(_OPEN.values())]
+class _Notes:
+    """What was noted on a span while it was open: of most calls, nothing."""
+
+    __slots__ = ("code", "events", "extra", "links", "message")
+
+    def __init__(self) -> None:
+        self.code: int = _UNSET
+        self.message: str | None = None
+        self.extra: dict[str, Any] | None = None
+        self.events: list[tuple[str, int, dict[str, Any]]] | None = None
+        self.links: list[Link] | None = None
+
+
+class _Wire:
+    """How a span presents itself to other processes and to exporters; made once, never changed.
+
+    Attributes:
+        kind: Whether it is one end of a request.
+        flags: Whether it is sampled, as its context says.
+        state: What other tracing systems have put into its context.
+        readable: Whether span processors see it.
+    """
+
+    __slots__ = ("flags", "kind", "readable", "state")
+
+    def __init__(
+        self,
+        kind: SpanKind = SpanKind.INTERNAL,
+        flags: TraceFlags = _SAMPLED,
+        state: TraceState = _NO_STATE,
+        *,
+        readable: bool = True,
+    ) -> None:
+        self.kind = kind
+        self.flags = flags
+        self.state = state
+        self.readable = readable
+
+    def below(self, flags: TraceFlags, state: TraceState) -> _Wire:
+        """Return the same below a parent with these; without a sampler, what the parent did holds."""
+        if flags is _SAMPLED and state is _NO_STATE:
+            return self
+        return _Wire(self.kind, flags, state, readable=flags.sampled)
+
+
+_NOTHING: Final = _Notes()  # shared, and written to by nobody
+_PLAIN: Final = _Wire()
+
+
+class Recordable(Protocol):
+    """A span, ours or another library's, that tells what is known of it."""
+
+    def record(self) -> EndedSpan:
+        """Return what is known of the span."""
+        ...
+
+
+def open_spans(known: Container[int] = ()) -> list[EndedSpan]:
+    """Return what is known of the spans that have started and not ended, oldest first.
+
+    Args:
+        known: Ids of spans to leave out.
+    """
+    found: list[EndedSpan] = []
+    for number, span in list(_OPEN.items()):
+        if number not in known:
+            try:
+                row = span.record()
+            except AttributeError:  # another thread is starting it: not all of it is set
+                continue
+            if row[5]:
+                found.append(row)
+    return found
+
+
+def note_open(number: int, span: Recordable) -> None:
+    """Remember another library's span as open, under its id, until `note_ended`."""
+    if len(_OPEN) < _MAX_OPEN:
+        _OPEN[number] = span
+
+
+def note_ended(number: int) -> None:
+    """Forget another library's span, which has ended."""
+    _OPEN.pop(number, None)
 
 
 def forget_open_spans() -> None:
@@ -83,11 +163,10 @@ class Span(otel_trace.Span, ReadableSpan):
         (16, 32)
     """
 
-    # All in slots, also what few spans use: a default of the class costs more to read than a slot to write.
+    # A slot is written at every call, so what few spans use shares two of them: `_notes` and `_wire`.
     __slots__ = (
-        "_arguments", "_cell", "_context_cache", "_context_token", "_end_time", "_event_list", "_extra", "_flags",
-        "_id", "_kind", "_link_list", "_message", "_name", "_output", "_parent_id", "_parent_span", "_pipe",
-        "_readable", "_site", "_stamp", "_start_time", "_state", "_status_code", "_trace",
+        "_arguments", "_cell", "_context_cache", "_context_token", "_end_time", "_id", "_name", "_notes", "_output",
+        "_parent_id", "_parent_span", "_pipe", "_site", "_stamp", "_start_time", "_trace", "_wire",
     )  # fmt: skip
 
     def __init__(self, name: str, **attributes: Any) -> None:
@@ -102,15 +181,8 @@ class Span(otel_trace.Span, ReadableSpan):
         self._cell: Cell | None = None
         self._context_token: Token[Context] | None = None
         self._context_cache: SpanContext | None = None
-        self._event_list: list[tuple[str, int, dict[str, Any]]] | None = None
-        self._link_list: list[Link] | None = None
-        self._extra: dict[str, Any] | None = None
-        self._message: str | None = None
-        self._status_code: int = _UNSET
-        self._kind: SpanKind = _INTERNAL
-        self._flags: TraceFlags = _SAMPLED
-        self._state: TraceState = _NO_STATE
-        self._readable: bool = True
+        self._notes = _NOTHING
+        self._wire = _PLAIN
         self._pipe: Pipeline = pipeline.NONE
         for key, value in attributes.items():
             self._keep(key, value)
@@ -218,9 +290,8 @@ class Span(otel_trace.Span, ReadableSpan):
         if found is None:
             if not self._id:
                 return otel_trace.INVALID_SPAN_CONTEXT
-            found = SpanContext(
-                self._trace, self._id, is_remote=False, trace_flags=self._flags, trace_state=self._state
-            )
+            told = self._wire
+            found = SpanContext(self._trace, self._id, is_remote=False, trace_flags=told.flags, trace_state=told.state)
             self._context_cache = found
         return found
 
@@ -242,16 +313,18 @@ class Span(otel_trace.Span, ReadableSpan):
     def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
         """Add an event; `timestamp` in nanoseconds since the epoch, now where None."""
         if self._end_time is None and self._id:
-            if self._event_list is None:
-                self._event_list = []
-            self._event_list.append((name, timestamp or clock.now(), _captured(attributes)))
+            notes = self._own_notes()
+            if notes.events is None:
+                notes.events = []
+            notes.events.append((name, timestamp or clock.now(), _captured(attributes)))
 
     def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
         """Link another span; one without a valid context is ignored."""
         if self._end_time is None and context.is_valid:
-            if self._link_list is None:
-                self._link_list = []
-            self._link_list.append(Link(context, _captured(attributes)))
+            notes = self._own_notes()
+            if notes.links is None:
+                notes.links = []
+            notes.links.append(Link(context, _captured(attributes)))
 
     def update_name(self, name: str) -> None:
         """Rename the span."""
@@ -260,12 +333,13 @@ class Span(otel_trace.Span, ReadableSpan):
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         """Set the status; ok is final, and unset changes nothing, as OpenTelemetry has it."""
-        if self._end_time is not None or self._status_code == _OK:
+        if self._end_time is not None or self._notes.code == _OK:
             return
         code, text = (status.status_code, status.description) if isinstance(status, Status) else (status, description)
         if code is not StatusCode.UNSET:
-            self._status_code = code.value
-            self._message = text if code is StatusCode.ERROR else None
+            notes = self._own_notes()
+            notes.code = code.value
+            notes.message = text if code is StatusCode.ERROR else None
 
     def record_exception(
         self,
@@ -321,9 +395,16 @@ class Span(otel_trace.Span, ReadableSpan):
     _parent = parent  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
 
     @property
+    def kind(self) -> SpanKind:
+        """The span's kind, in OpenTelemetry's terms."""
+        return self._wire.kind
+
+    _kind = kind  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
+
+    @property
     def status(self) -> Status:
         """The span's status."""
-        return Status(_CODES[self._status_code], self._message)
+        return Status(_CODES[self._notes.code], self._notes.message)
 
     _status = status  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
 
@@ -344,7 +425,7 @@ class Span(otel_trace.Span, ReadableSpan):
         """The events, the newest ones where the provider's limit is reached."""
         limits = self._pipe.limits
         longest = limits.max_attribute_length
-        kept = _newest(self._event_list, limits.max_events)
+        kept = _newest(self._notes.events, limits.max_events)
         return tuple(
             Event(name, BoundedAttributes(limits.max_event_attributes, found, max_value_len=longest), time)
             for name, time, found in kept
@@ -357,7 +438,7 @@ class Span(otel_trace.Span, ReadableSpan):
         """The links, the newest ones where the provider's limit is reached."""
         limits = self._pipe.limits
         longest = limits.max_attribute_length
-        kept = _newest(self._link_list, limits.max_links)
+        kept = _newest(self._notes.links, limits.max_links)
         return tuple(
             Link(link.context, BoundedAttributes(limits.max_link_attributes, link.attributes, max_value_len=longest))
             for link in kept
@@ -373,12 +454,12 @@ class Span(otel_trace.Span, ReadableSpan):
     @property
     def dropped_events(self) -> int:
         """Events over the provider's limit."""
-        return len(self._event_list or ()) - len(_newest(self._event_list, self._pipe.limits.max_events))
+        return len(self._notes.events or ()) - len(_newest(self._notes.events, self._pipe.limits.max_events))
 
     @property
     def dropped_links(self) -> int:
         """Links over the provider's limit."""
-        return len(self._link_list or ()) - len(_newest(self._link_list, self._pipe.limits.max_links))
+        return len(self._notes.links or ()) - len(_newest(self._notes.links, self._pipe.limits.max_links))
 
     @property
     def resource(self) -> Any:
@@ -409,7 +490,8 @@ class Span(otel_trace.Span, ReadableSpan):
             if isinstance(error, GeneratorExit) or (isinstance(error, SystemExit) and error.code in (None, 0)):
                 return
             self.record_exception(error, escaped=True)
-            last = self._event_list[-1][2] if self._event_list else _NO_ATTRIBUTES
+            events = self._notes.events
+            last = events[-1][2] if events else _NO_ATTRIBUTES
             self.set_status(StatusCode.ERROR, f"{type(error).__name__}: {last.get(keys.EXCEPTION_MESSAGE, '')}")
         except Exception as fault:  # noqa: BLE001 - our bug is not the user's exception
             guard.report("recording an exception", fault)
@@ -424,7 +506,7 @@ class Span(otel_trace.Span, ReadableSpan):
             attributes: Its first attributes.
         """
         span = cls(name)
-        span._kind = kind
+        span._wire = _Wire(kind)
         span.set_attributes(attributes)
         return span
 
@@ -460,7 +542,7 @@ class Span(otel_trace.Span, ReadableSpan):
         try:
             backend.sink(self.record())
             pipe = self._pipe
-            if pipe.exporting and self._readable:
+            if pipe.exporting and self._wire.readable:
                 pipe.multi.on_end(self)
         except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
             guard.report("recording a span", error)
@@ -474,14 +556,15 @@ class Span(otel_trace.Span, ReadableSpan):
 
     def all_attributes(self) -> dict[str, Any]:
         """Return every attribute, whole, as it is exported and stored."""
-        return assemble(self._site, self._stamp, self._arguments, self._output, self._extra)
+        return assemble(self._site, self._stamp, self._arguments, self._output, self._notes.extra)
 
     def record(self) -> EndedSpan:
         """Return what the span leaves behind."""
+        notes, told = self._notes, self._wire
         return (
             self._site, self._name, self._trace, self._id, self._parent_id, self._start_time, self._end_time,
-            self._status_code, self._message, self._stamp, self._cell, self._arguments, self._output, self._extra,
-            self._event_list, self._link_list, self._kind, self._flags, self._pipe.origin,
+            notes.code, notes.message, self._stamp, self._cell, self._arguments, self._output, notes.extra,
+            notes.events, notes.links, told.kind, told.flags, self._pipe.origin,
         )  # fmt: skip
 
     def _keep(self, key: str, value: Any) -> None:
@@ -492,31 +575,48 @@ class Span(otel_trace.Span, ReadableSpan):
         except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
             guard.report("capturing an attribute", error)
             return
-        if self._extra is None:
-            self._extra = {key: kept}
+        notes = self._own_notes()
+        if notes.extra is None:
+            notes.extra = {key: kept}
         else:
-            self._extra[key] = kept
+            notes.extra[key] = kept
 
-    @classmethod
-    def begin(cls, site: CallSite, arguments: str | None) -> Self:
-        """Make and start the span of a traced call, and make it current.
+    def _own_notes(self) -> _Notes:
+        """Return the span's notes, to be written to."""
+        if self._notes is _NOTHING:
+            self._notes = _Notes()
+        return self._notes
+
+    @staticmethod
+    def begin(site: CallSite, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Span:
+        """Capture a call's arguments, start its span and make it current; never raises an Exception.
 
         Args:
             site: The traced function.
-            arguments: Its captured arguments.
+            args: Its positional arguments, `self` included.
+            kwargs: Its keyword arguments.
+
+        Returns:
+            The span; one that records nothing where something of ours failed.
         """
-        span = _new(cls)  # without __init__: a traced call pays for every step, and `start` sets what is missing here
+        span = _new(Span)  # without __init__: a traced call pays for every step, and `start` sets what is missing here
+        try:
+            if site.latest is not None:
+                site = site.latest()
+            span._arguments = site.capture_arguments(args, kwargs)
+        except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
+            guard.report("capturing arguments", error)
+            span._arguments = None
         span._name = site.name
         span._site = site
-        span._arguments = arguments
         span._output = span._end_time = span._context_cache = None
-        span._event_list = span._link_list = span._extra = span._message = None
-        span._status_code = _UNSET
-        span._kind = _INTERNAL
-        span._flags = _SAMPLED
-        span._state = _NO_STATE
-        span._readable = True
-        span.start()
+        span._notes = _NOTHING
+        span._wire = _PLAIN
+        try:
+            span.start()
+        except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
+            guard.report("starting the span of a traced call", error)
+            return Span(site.name)
         return span
 
     def start(self) -> None:
@@ -549,7 +649,7 @@ class Span(otel_trace.Span, ReadableSpan):
         _put(inside, _SPAN_KEY, self)
         self._context_token = _attach(inside)
         self._start_time = clock.now()
-        if pipe.exporting and self._readable:
+        if pipe.exporting and self._wire.readable:
             try:
                 pipe.multi.on_start(self, parent_context=around)
             except Exception as error:  # noqa: BLE001 - a processor's bug is not the user's exception
@@ -561,11 +661,9 @@ class Span(otel_trace.Span, ReadableSpan):
             self._parent_span = parent
             self._trace = parent._trace
             self._parent_id = parent._id
-            if parent._flags is not _SAMPLED:
-                self._flags = parent._flags
-                self._readable = parent._flags.sampled
-            if parent._state is not _NO_STATE:
-                self._state = parent._state
+            told = parent._wire
+            if told is not _PLAIN:
+                self._wire = self._wire.below(told.flags, told.state)
             return True
         found: SpanContext | None = parent.get_span_context()
         if found is None or not found.is_valid:  # None: MLflow's, where it records nothing
@@ -573,22 +671,20 @@ class Span(otel_trace.Span, ReadableSpan):
         self._parent_span = found
         self._parent_id = found.span_id
         self._trace = found.trace_id
-        self._flags = found.trace_flags
-        self._readable = found.trace_flags.sampled  # the default sampler does as the parent did
-        self._state = found.trace_state
+        self._wire = self._wire.below(found.trace_flags, found.trace_state)
         return True
 
     def _sample(self, sampler: Any, around: Context) -> None:
         """Ask the user's sampler. A dropped span is recorded locally all the same and says so on the wire."""
         known = self.all_attributes()
         try:
-            result = sampler.should_sample(around, self._trace, self._name, self._kind, known, ())
+            result = sampler.should_sample(around, self._trace, self._name, self._wire.kind, known, ())
         except Exception as error:  # noqa: BLE001 - a sampler's bug is not the user's exception
             guard.report("asking the sampler", error)
             return
-        self._flags = _SAMPLED if result.decision.is_sampled() else _NOT_SAMPLED
-        self._readable = result.decision.is_recording()
-        self._state = result.trace_state or _NO_STATE
+        flags = _SAMPLED if result.decision.is_sampled() else _NOT_SAMPLED
+        state = result.trace_state or _NO_STATE
+        self._wire = _Wire(self._wire.kind, flags, state, readable=result.decision.is_recording())
         more: Mapping[str, Any] = result.attributes or {}
         for key, value in more.items():
             if key not in known:

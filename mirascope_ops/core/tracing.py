@@ -341,7 +341,10 @@ def _coroutine(fn: Any, site: CallSite, *, plain: bool) -> Any:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         span = open_call(site, args, kwargs)
         try:
-            result = await (fn(*args, **kwargs) if at is None else fn(*args[:at], span, *args[at:], **kwargs))
+            if at is not None:
+                result = await fn(*args[:at], span, *args[at:], **kwargs)
+            else:  # as above
+                result = await (fn(*args, **kwargs) if kwargs else fn(*args))
         except BaseException as error:
             fail_call(span, error)
             raise
