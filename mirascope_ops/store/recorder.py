@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import sys
 import threading
+import time
 from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from mirascope_ops.store.records import AnnotationRecord
 
 _FLUSH_SECONDS: Final = 0.1
+_FREE_SECONDS: Final = 0.5  # that a program which writes at once may spend on it, however short it runs
+_FREE_SHARE: Final = 0.05
 _PURGE_SECONDS: Final = 3600.0
 _MAX_PENDING: Final = 100_000
 _MAX_RUNS: Final = 10_000
@@ -45,12 +48,14 @@ class Recorder:
         store: Where they go.
         recording: False to drop everything.
         threaded: Whether a thread writes; else they are written when somebody reads.
+        at_once: Whether the program itself writes too, when no span of its is open, in half a second and a twentieth
+            of its time.
 
     Attributes:
         dropped: How many spans were dropped because the store could not keep up.
     """
 
-    def __init__(self, store: Store, *, recording: bool = True, threaded: bool = False) -> None:
+    def __init__(self, store: Store, *, recording: bool = True, threaded: bool = False, at_once: bool = False) -> None:
         self.store = store
         self.recording = recording
         self.dropped = 0
@@ -60,11 +65,12 @@ class Recorder:
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._opened, self._spent = time.monotonic(), 0.0
         self.sink: Callable[[EndedSpan], None] = self._pending.append
         if not recording:
             self.sink = _drop
         elif threaded:
-            self.sink = self._take
+            self.sink = self._take_and_write if at_once else self._take
             self._thread = threading.Thread(target=self._write, name="mirascope_ops writer", daemon=True)
             self._thread.start()
 
@@ -139,6 +145,15 @@ class Recorder:
         else:
             self.dropped += 1
             guard.warn_once("dropped", "mirascope_ops drops spans: the store cannot keep up with this program.")
+
+    def _take_and_write(self, ended: EndedSpan) -> None:
+        """Write when the outermost span has ended, as long as that takes little of the program's time."""
+        self._take(ended)
+        if not open_spans():
+            begun = time.monotonic()
+            if self._spent < _FREE_SECONDS + _FREE_SHARE * (begun - self._opened):
+                self.flush(with_open=False)
+                self._spent += time.monotonic() - begun
 
     def _write(self) -> None:
         """The thread: write what has come, ten times a second, and enforce the retention now and then."""
@@ -289,8 +304,18 @@ def _open(setting: str | Path | None) -> Recorder:
         from mirascope_ops.store.sqlite import SqliteStore
 
         _close_with_multiprocessing()
-        return Recorder(SqliteStore(place.path), threaded=True)
+        return Recorder(SqliteStore(place.path), threaded=True, at_once=_may_be_ended())
     return Recorder(MemoryStore(), recording=place.kind == "memory")
+
+
+def _may_be_ended() -> bool:
+    """Tell whether this is a worker of `multiprocessing.Pool` or another daemon process.
+
+    The parent ends these with a signal, `with Pool() as pool` as soon as it has the results: what waits for the thread
+    then would be lost.
+    """
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.current_process().daemon
 
 
 def _close_with_multiprocessing() -> None:

@@ -348,6 +348,28 @@ if __name__ == "__main__":
 HANGS = "signal.alarm(8)  # a child that hangs is ended\n"
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_pool_that_ends_its_workers_with_a_signal_loses_no_span(run_python, method):
+    printed = run_python(
+        f"""
+        import multiprocessing
+        from mirascope_ops import ops
+
+        @ops.trace
+        def work(n):
+            with ops.span("inner"):
+                return n
+
+        if __name__ == "__main__":
+            with multiprocessing.get_context("{method}").Pool(2) as pool:
+                assert pool.map(work, range(20)) == list(range(20))
+            print(len(ops.spans(name="work")), len(ops.spans(name="inner")), len(ops.spans().filter(status="open")))
+        """
+    )
+
+    assert printed.split() == ["20", "20", "0"]
+
+
 @needs_fork
 @pytest.mark.parametrize("when", ["while the first spans open the store", "later"])
 def test_forking_while_threads_trace_never_hangs_and_loses_nothing(run_python, when):
