@@ -4,6 +4,9 @@ Up to Python 3.12 a class method binds what it holds by its `__get__`. From 3.13
 hands `wrapped` on to the function and loses the class. So while the class is being made, such class methods are
 replaced by `TracedClassMethod`, which is what `@ops.trace` on top of `@classmethod` gives.
 
+One that comes to its class later (`Agent.run = classmethod(traced)`) cannot be replaced: its `wrapped` wants the class
+as first argument, and says so. `ops.trace(classmethod(function))` works everywhere.
+
 A class method does not pass `__set_name__` on either; the class body gets one more name, which takes itself away when
 Python calls its own.
 """

@@ -11,6 +11,7 @@ looked up in the function.
 
 from __future__ import annotations
 
+import inspect
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -182,3 +183,26 @@ class TracedCall(TracedObject):
         self.call = call
         self.stream = stream
         self.wrapped_stream = wrapped_stream
+
+
+def explain_lost_object(error: BaseException, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Say it where `wrapped` was called as a method's and does not know the object.
+
+    A plain function that became a method after it was traced hands `wrapped` on as it is: Python has no way to tell it
+    the object, which `obj.method(...)` gets.
+    """
+    if type(error) is not TypeError or (error.__traceback__ and error.__traceback__.tb_next):
+        return  # the function was called and failed by itself
+    fits: list[bool] = []
+    for given in (args, (None, *args)):
+        try:
+            inspect.signature(fn).bind(*given, **kwargs)
+        except (TypeError, ValueError):
+            fits.append(False)
+        else:
+            fits.append(True)
+    if fits == [False, True]:
+        error.add_note(
+            "Called as obj.method.wrapped(...)? A function that became a method outside of a class body does not know "
+            "obj there: write Class.method.wrapped(obj, ...), for a class method ops.trace(classmethod(function))."
+        )

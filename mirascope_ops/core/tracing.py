@@ -10,7 +10,13 @@ from weakref import WeakKeyDictionary
 from mirascope_ops.core import classbody
 from mirascope_ops.core.callables import around_async_generator, around_generator
 from mirascope_ops.core.calls import Iteration, close_call, fail_call, open_call, prepare_call
-from mirascope_ops.core.methods import TracedCall, TracedClassMethod, TracedMethod, TracedObject
+from mirascope_ops.core.methods import (
+    TracedCall,
+    TracedClassMethod,
+    TracedMethod,
+    TracedObject,
+    explain_lost_object,
+)
 from mirascope_ops.core.result import Trace
 from mirascope_ops.core.session import CURRENT
 from mirascope_ops.core.site import CallSite
@@ -326,6 +332,8 @@ def _function(fn: Any, site: CallSite, *, plain: bool) -> Any:
             else:  # an empty `**kwargs` would be copied
                 result = fn(*args, **kwargs) if kwargs else fn(*args)
         except BaseException as error:
+            if not plain:
+                explain_lost_object(error, fn, args, kwargs)
             fail_call(span, error)
             raise
         close_call(span, site, result)
@@ -346,6 +354,8 @@ def _coroutine(fn: Any, site: CallSite, *, plain: bool) -> Any:
             else:  # as above
                 result = await (fn(*args, **kwargs) if kwargs else fn(*args))
         except BaseException as error:
+            if not plain:
+                explain_lost_object(error, fn, args, kwargs)
             fail_call(span, error)
             raise
         close_call(span, site, result)

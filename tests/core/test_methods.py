@@ -636,6 +636,69 @@ def test_a_function_from_outside_may_become_a_method():
     assert Holder().show(1) == ("Holder", 1)
 
 
+def test_wrapped_that_cannot_know_its_object_says_what_to_write():
+    @ops.trace
+    def describe(self: object, x: int) -> tuple[object, int]:
+        if x < 0:
+            raise TypeError("below zero")
+        return self, x
+
+    @ops.trace
+    async def describe_later(self: object, x: int) -> tuple[object, int]:
+        return self, x
+
+    class Holder:
+        show, later, of_class = describe, describe_later, classmethod(describe)
+
+    holder = Holder()
+
+    for method in (holder.show, Holder.of_class, Holder.show):
+        with pytest.raises(TypeError) as raised:
+            method.wrapped(1)
+        assert "Class.method.wrapped(obj, ...)" in raised.value.__notes__[0]
+    with pytest.raises(TypeError) as raised:
+        asyncio.run(holder.later.wrapped(1))
+    assert raised.value.__notes__
+    assert Holder.show.wrapped(holder, 1).result == (holder, 1)
+
+
+def test_other_type_errors_of_wrapped_stay_as_they_are():
+    @ops.trace
+    def describe(self: object, x: int) -> tuple[object, int]:
+        if x < 0:
+            raise TypeError("below zero")
+        return self, x
+
+    for arguments in ((1, -1), (), (1, 2, 3)):
+        with pytest.raises(TypeError) as raised:
+            describe.wrapped(*arguments)
+        assert not hasattr(raised.value, "__notes__")
+    with pytest.raises(TypeError) as raised:
+        describe(1)
+    assert not hasattr(raised.value, "__notes__")
+
+
+def test_a_class_method_may_come_to_a_class_later(recorded):
+    class Holder:
+        pass
+
+    @classmethod
+    @ops.trace
+    def below(cls: type, x: int) -> tuple[type, int]:
+        return cls, x
+
+    @ops.trace
+    @classmethod
+    def above(cls: type, x: int) -> tuple[type, int]:
+        return cls, x
+
+    Holder.below, Holder.above = below, above
+
+    assert Holder.below(1) == Holder.above(1) == Holder.above.wrapped(1).result == (Holder, 1)
+    assert Holder().above.wrapped(2).result == (Holder, 2)
+    assert len(recorded()) == 4
+
+
 @pytest.mark.filterwarnings("ignore:functools.partial will be a method descriptor:FutureWarning")  # as without us
 def test_a_traced_partial_or_object_in_a_class_is_no_method():
     class Adder:
