@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
+import threading
 
 import openai
 import pytest
+from loopback_model import LoopbackModel
 
 CHAT_TOOL = {
     "type": "function",
@@ -94,3 +98,33 @@ def test_models_that_fail_fail_once(client, llm_server, model, error):
         client.chat.completions.create(model=model, messages=QUESTION)
 
     assert len(llm_server.requests) == 1
+
+
+def test_a_client_that_hangs_up_in_the_middle_of_a_stream_is_no_error(capfd):
+    body = json.dumps({"model": "gpt-4o-mini", "messages": QUESTION, "stream": True})
+    with LoopbackModel(token_delay=0.01) as model:
+        port = int(model.base_url.rpartition(":")[2].partition("/")[0])
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+            request = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n{body}"
+            client.sendall(request.encode())
+            assert client.recv(64).startswith(b"HTTP/1.1 200")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # gone without a word
+        for thread in threading.enumerate():
+            if "process_request" in thread.name:
+                thread.join(timeout=30)
+
+        with openai.OpenAI(base_url=model.base_url, api_key="unused") as other:
+            assert other.chat.completions.create(model="gpt-4o-mini", messages=QUESTION).choices
+
+    assert capfd.readouterr().err == ""
+
+
+def test_a_fault_of_the_model_itself_is_told(capfd):
+    with (
+        LoopbackModel() as model,
+        openai.OpenAI(base_url=model.base_url, api_key="unused", max_retries=0) as client,
+        pytest.raises(openai.APIConnectionError),
+    ):
+        client.post("/chat/completions", cast_to=object, body={"model": "gpt-4o-mini"})
+
+    assert "KeyError: 'messages'" in capfd.readouterr().err
