@@ -10,12 +10,14 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 
 from mirascope_ops import StoreError, ops
 from mirascope_ops.core import guard
 from mirascope_ops.core.span import open_spans
+from mirascope_ops.store import housekeeping, waiting
 from mirascope_ops.store import recorder as recorders
 from mirascope_ops.store.memory import MemoryStore
 from mirascope_ops.store.records import SpanQuery
@@ -53,6 +55,24 @@ def logged(caplog):
 
 def names(store):
     return [span.name for span in store.spans(SpanQuery())]
+
+
+@contextmanager
+def opened_store(path):
+    """A store that another process may have made only just now."""
+    store = SqliteStore(path)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def until(condition):
+    """Wait until something holds."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 class Failing(MemoryStore):
@@ -155,7 +175,7 @@ def test_many_spans_between_two_reads_all_arrive(any_store):
 
 
 def test_memory_keeps_the_newest_where_nobody_reads(monkeypatch):
-    monkeypatch.setattr(recorders, "_MAX_PENDING", 10)
+    monkeypatch.setattr(waiting, "MAX_SPANS", 10)
     with recorders.replaced(recorders.Recorder(MemoryStore())):
         for number in range(25):
             with ops.span(str(number)):
@@ -242,7 +262,7 @@ def test_a_record_that_cannot_be_kept_does_not_block_those_that_follow(logged):
 
 
 def test_a_store_that_cannot_keep_up_drops_and_says_so_once(monkeypatch, logged, tmp_path):
-    monkeypatch.setattr(recorders, "_MAX_PENDING", 10)
+    monkeypatch.setattr(waiting, "MAX_SPANS", 10)
     monkeypatch.setattr(recorders, "_FLUSH_SECONDS", 60.0)
     with recorders.replaced(recorders.Recorder(SqliteStore(tmp_path / "spans.db"), threaded=True)) as active:
         for _ in range(25):
@@ -251,6 +271,8 @@ def test_a_store_that_cannot_keep_up_drops_and_says_so_once(monkeypatch, logged,
 
         assert active.dropped == 15
         assert len(ops.spans()) == 10
+        assert ops.store.stats().dropped == 15
+        assert "15 spans" in str(ops.store.stats())
     assert len(logged()) == 1
     assert "drops spans" in logged()[0]
 
@@ -472,9 +494,9 @@ def test_a_daemon_thread_that_traces_on_does_not_keep_a_program_from_ending(run_
     run_python(
         WORK
         + """
-from mirascope_ops.store import recorder
+from mirascope_ops.store import waiting
 
-recorder._MAX_PENDING = 6_000  # enough to show it, few enough to be written soon
+waiting.MAX_SPANS = 6_000  # enough to show it, few enough to be written soon
 signal.alarm(30)  # one that hangs is ended
 
 def forever():
@@ -565,6 +587,168 @@ def test_a_running_process_is_read_by_another_and_read_as_interrupted_once_kille
 
     assert alive == "{'outer': 'open', 'done': 'unset'} open"
     assert dead == "{'outer': 'interrupted', 'done': 'unset'} interrupted"
+
+
+OPEN = """
+import signal
+import mirascope_ops as ops
+from opentelemetry import trace
+
+ops.configure()
+
+@ops.trace
+def answer(question):
+    with ops.span("inner", step=1) as span, trace.get_tracer("theirs").start_as_current_span("foreign"):
+        span.set(step=2)
+        print("open", flush=True)
+        signal.pause()
+
+with ops.session(id="a", attributes={"tier": "premium"}):
+    with ops.span("done"):
+        pass
+    answer("How deep is the harbour?")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_spans_that_were_open_when_a_program_was_killed_tell_what_was_known_of_them(run_python, tmp_path, number):
+    program = tmp_path / "open.py"
+    program.write_text(OPEN, encoding="utf-8")
+    environment = {**os.environ, "MIRASCOPE_OPS_STORE": str(run_python.store)}
+    with subprocess.Popen(
+        [sys.executable, str(program)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout.readline() == "open\n"
+        if number == signal.SIGKILL:  # what has been open for less than the time between two flushes is unknown
+            with opened_store(run_python.store) as store:
+                until(lambda: {"answer", "inner", "foreign"} <= set(names(store)))
+        running.send_signal(number)
+        assert running.wait(timeout=30) == -number
+        said = running.stderr.read()
+
+    spans, runs = stored(run_python.store)
+    found = {span.name: span for span in spans}
+    assert {name: span.status for name, span in found.items()} == {
+        "done": "unset",
+        "answer": "interrupted",
+        "inner": "interrupted",
+        "foreign": "interrupted",
+    }
+    assert {span.session_id for span in spans} == {"a"}
+    assert "How deep is the harbour?" in found["answer"].attributes["mirascope.trace.arg_values"]
+    assert found["foreign"].parent_id == found["inner"].span_id
+    assert found["inner"].attributes["step"] in ((1, 2) if number == signal.SIGKILL else (2,))
+    assert all(span.start > 0 and span.end is None for span in spans if span.name != "done")
+    assert [run.attributes for run in runs] == [{"tier": "premium"}]
+    assert said == ""
+
+
+def test_an_open_span_is_written_again_only_where_something_was_added(tmp_path):
+    class Counting(SqliteStore):
+        written = 0
+
+        def write(self, spans, *others):
+            self.written += len(spans)
+            super().write(spans, *others)
+
+    store = Counting(tmp_path / "spans.db")
+    with recorders.replaced(recorders.Recorder(store)) as active, ops.span("work") as span:
+        for _ in range(5):
+            active.flush()
+        once = store.written
+        span.set(step=1)
+        for _ in range(5):
+            active.flush()
+
+        assert (once, store.written) == (1, 2)
+        assert store.spans(SpanQuery())[0].attributes["step"] == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_a_program_ends_it_as_without_us_and_loses_nothing(run_python, number):
+    run_python(WORK + f"os.kill(os.getpid(), {int(number)})\nsignal.pause()", ends_with=-number)
+
+    spans, runs = stored(run_python.store)
+    assert len(spans) == 500
+    assert [(run.session_id, run.end is not None) for run in runs] == [("a", True)]
+
+
+def test_a_signal_in_the_midst_of_writing_ends_the_program_when_that_is_done(run_python):
+    run_python(
+        WORK
+        + """
+import time
+from mirascope_ops.store import recorder
+
+for number in range(200):
+    with ops.span("more"):
+        pass
+active = recorder.active()
+with active.changing():
+    with ops.span("last"):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    active.flush()
+raise AssertionError("the signal was lost")
+""",
+        ends_with=-signal.SIGTERM,
+    )
+
+    spans, _ = stored(run_python.store)
+    assert len(spans) == 701
+
+
+def test_handlers_that_a_program_has_are_left_alone(run_python):
+    printed = run_python(
+        """
+        import signal
+        import mirascope_ops as ops
+        from mirascope_ops.store import recorder
+
+        mine = lambda *args: None
+        signal.signal(signal.SIGHUP, mine)
+        before = signal.getsignal(signal.SIGTERM)
+        with ops.span("work"):
+            pass
+        print(signal.getsignal(signal.SIGHUP) is mine, before is signal.SIG_DFL)
+        recorder.close()
+        print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+        """
+    )
+
+    assert printed.split() == ["True", "True", "True"]
+
+
+def test_a_forked_child_is_ended_by_a_signal_as_without_us(run_python):
+    run_python(
+        WORK
+        + """
+child = os.fork()
+if child == 0:
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+"""
+    )
+
+
+def test_a_clock_that_is_set_back_is_told_once_and_loses_nothing(monkeypatch, logged, tmp_path):
+    ahead = [100.0]
+    monkeypatch.setattr(housekeeping, "_ahead", lambda: ahead[0])
+    with recorders.replaced(recorders.Recorder(SqliteStore(tmp_path / "spans.db"), threaded=True)) as active:
+        with ops.span("before"):
+            pass
+        ahead[0] = -3500.0
+        until(logged)
+        ahead[0] = -9000.0
+        with ops.span("after"):
+            pass
+        active.flush()
+
+        assert sorted(names(active.store)) == ["after", "before"]
+    (told,) = logged()
+    assert "set back by 3600 s" in told
 
 
 def test_a_program_that_never_traces_makes_no_file(run_python):

@@ -11,12 +11,51 @@ from mirascope_ops.core import backend, guard
 from mirascope_ops.core.cell import Cell, current_cell
 from mirascope_ops.core.pipeline import Origin
 from mirascope_ops.core.session import Stamp, current_session, session_in
-from mirascope_ops.core.span import Span
+from mirascope_ops.core.span import Span, note_ended, note_open
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
+    from mirascope_ops.core.span import EndedSpan
+
 _MAX_OPEN: Final = 100_000  # spans of which we remember the session while they are open
+
+
+class _Foreign:
+    """Another library's span, with the session and the cell in which it started."""
+
+    __slots__ = ("_origin", "_span", "cell", "stamp")
+
+    def __init__(self, span: Any, stamp: Stamp | None, cell: Cell | None, origin: Origin) -> None:
+        self._span = span
+        self.stamp = stamp
+        self.cell = cell
+        self._origin = origin
+
+    def record(self) -> EndedSpan:
+        span = self._span
+        context = span.get_span_context()
+        return (
+            None,
+            span.name,
+            context.trace_id,
+            context.span_id,
+            0 if span.parent is None else span.parent.span_id,
+            span.start_time,
+            span.end_time,
+            span.status.status_code.value,
+            span.status.description,
+            self.stamp,
+            self.cell,
+            None,
+            None,
+            dict(span.attributes or {}),
+            [(event.name, event.timestamp, dict(event.attributes or {})) for event in span.events],
+            list(span.links),
+            span.kind,
+            context.trace_flags,
+            self._origin,
+        )
 
 
 class SessionProcessor(SpanProcessor):
@@ -33,7 +72,7 @@ class SessionProcessor(SpanProcessor):
     mirascope_ops_processor = True
 
     def __init__(self) -> None:
-        self._open: dict[int, tuple[Stamp | None, Cell | None]] = {}
+        self._open: dict[int, _Foreign] = {}  # our own: a span may pass through several of us
         self._origins: dict[tuple[Any, ...], Origin] = {}
 
     def on_start(self, span: Any, parent_context: Context | None = None) -> None:
@@ -49,8 +88,11 @@ class SessionProcessor(SpanProcessor):
                     span.set_attribute(keys.OTEL_SESSION_ID, stamp.session_id)
                 if stamp.attributes is not None:
                     span.set_attribute(keys.SESSION_ATTRIBUTES, stamp.attributes)
+            cell = current_cell() if stamp is None else stamp.cell
             if len(self._open) < _MAX_OPEN:
-                self._open[span.get_span_context().span_id] = (stamp, current_cell() if stamp is None else stamp.cell)
+                number = span.get_span_context().span_id
+                known = self._open[number] = _Foreign(span, stamp, cell, self._origin(span))
+                note_open(number, known)
         except Exception as error:  # noqa: BLE001 - never the user's exception
             guard.report("giving a span its session", error)
 
@@ -62,30 +104,11 @@ class SessionProcessor(SpanProcessor):
             context = span.get_span_context()
             if context is None:
                 return
-            stamp, cell = self._open.pop(context.span_id, (None, current_cell()))
-            backend.sink(
-                (
-                    None,
-                    span.name,
-                    context.trace_id,
-                    context.span_id,
-                    0 if span.parent is None else span.parent.span_id,
-                    span.start_time,
-                    span.end_time,
-                    span.status.status_code.value,
-                    span.status.description,
-                    stamp,
-                    cell,
-                    None,
-                    None,
-                    dict(span.attributes or {}),
-                    [(event.name, event.timestamp, dict(event.attributes or {})) for event in span.events],
-                    list(span.links),
-                    span.kind,
-                    context.trace_flags,
-                    self._origin(span),
-                )
-            )
+            note_ended(context.span_id)
+            known = self._open.pop(context.span_id, None)
+            stamp, cell = (None, current_cell()) if known is None else (known.stamp, known.cell)
+            # Not `known`'s own record: what is given to us may be another object than the one that started.
+            backend.sink(_Foreign(span, stamp, cell, self._origin(span)).record())
         except Exception as error:  # noqa: BLE001 - never the user's exception
             guard.report("recording a span of another library", error)
 

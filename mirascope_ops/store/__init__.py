@@ -30,7 +30,7 @@ def stats() -> StoreStats:
 
     active = recorder.active()
     active.flush()
-    return active.store.stats() if active.recording else StoreStats(recording=False)
+    return active.stats() if active.recording else StoreStats(recording=False)
 
 
 def flush() -> None:

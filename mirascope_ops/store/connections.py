@@ -20,10 +20,10 @@ from mirascope_ops.store import forking, location, schema
 from mirascope_ops.store.lock import FileLock
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
-_BUSY_SECONDS = 30.0
+PATIENCE = 30.0  # seconds
 _FORK_SECONDS = 5.0  # how long a fork waits for those who read in other threads
 _POOLED = 4  # idle reading connections that are kept
 _LOG_PAGES = 4000  # the log is written back when it is this long (16 MB): four times as rarely as by default
@@ -35,13 +35,15 @@ class Connections:
 
     Args:
         path: The file; made with its folders where it is missing.
+        patience: How many seconds to wait for other processes.
 
     Raises:
         StoreError: The file cannot be opened or is not ours.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float = PATIENCE) -> None:
         self._path = path
+        self._patience = patience
         self._start_anew()
         forking.watch(self)
         with self._lock, self._explained():
@@ -52,30 +54,51 @@ class Connections:
         """The process that these connections belong to."""
         return self._pid
 
+    def wait_for_others(self, patience: float) -> None:
+        """Wait so many seconds for other processes, from now on."""
+        with self._lock, self._explained():
+            self._patience = self._file_lock.timeout = patience
+            if self._writer is not None:
+                self._writer.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
+
     @contextlib.contextmanager
     def writing(self) -> Generator[sqlite3.Connection]:
         """Give the writing connection inside a transaction, committed at the block's end, undone on errors."""
-        self._check_process()
-        with self._lock, self._explained():
-            connection = self._current_writer()
-            with self._file_lock.held():
-                try:
-                    connection.execute("BEGIN IMMEDIATE")
-                    yield connection
-                    connection.execute("COMMIT")
-                except BaseException:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-                    raise
+        with self.maintaining() as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
 
     @contextlib.contextmanager
     def maintaining(self) -> Generator[sqlite3.Connection]:
         """Give the writing connection under the locks, without a transaction: for VACUUM and checkpoints."""
         self._check_process()
-        with self._lock, self._explained():
-            connection = self._current_writer()
-            with self._file_lock.held():
-                yield connection
+        with self._lock, self._explained(), self._locked_writer() as connection:
+            yield connection
+
+    def remove(self, condition: Callable[[sqlite3.Connection], bool]) -> bool:
+        """Remove the file and all beside it, if the condition still holds when nobody can write.
+
+        Other processes that have it open find it gone before they write again, and make it anew.
+        """
+        with self._lock, self._explained(), self._locked_writer() as connection:
+            if not condition(connection):
+                return False
+            with self._pool_lock:
+                self._generation += 1
+                for each in (connection, *self._pool):
+                    each.close()
+                self._pool, self._writer, self._identity = [], None, None
+            for suffix in ("-wal", "-shm", "", ".lock"):
+                with contextlib.suppress(OSError):  # on Windows, where somebody has it open
+                    self._path.with_name(self._path.name + suffix).unlink()
+        self.close()
+        return True
 
     @contextlib.contextmanager
     def reading(self) -> Generator[sqlite3.Connection]:
@@ -151,7 +174,7 @@ class Connections:
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._pool_lock = threading.RLock()  # a reader never waits for a writer
-        self._file_lock = FileLock(self._path.with_name(self._path.name + ".lock"), _BUSY_SECONDS)
+        self._file_lock = FileLock(self._path.with_name(self._path.name + ".lock"), self._patience)
         self._writer: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._pool: list[sqlite3.Connection] = []
@@ -179,8 +202,20 @@ class Connections:
         """Tell whether the writer is open, on the file that has the path now (needs no lock)."""
         return self._writer is not None and self._identity == self._identity_on_disk()
 
+    @contextlib.contextmanager
+    def _locked_writer(self) -> Generator[sqlite3.Connection]:
+        """Give the writer under the lock between processes, on the file that has the path while nobody can write."""
+        while True:
+            connection = self._current_writer()
+            with self._file_lock.held():
+                if self._is_current():
+                    yield connection
+                    return
+            # It was removed or replaced before we had the lock: what we wrote would be seen by nobody.
+
     def _current_writer(self) -> sqlite3.Connection:
         if self._writer is not None and not self._is_current():
+            location.prepare(self._path)  # with the folder, which the lock is in
             self._release()  # the file was removed or replaced: what we hold is seen by nobody
         return self._writer or self._open_writer()
 
@@ -202,7 +237,7 @@ class Connections:
         connection = sqlite3.connect(
             f"{self._path.as_uri()}?mode=rw",  # never makes the file: `location.prepare` does, with its mode
             uri=True,
-            timeout=_BUSY_SECONDS,
+            timeout=self._patience,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -274,7 +309,7 @@ class Connections:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(_explanation(error, self._path)) from error
+            raise StoreError(_explanation(error, self._path, self._patience)) from error
 
 
 def _keep_for_ever(connection: sqlite3.Connection) -> None:
@@ -285,7 +320,7 @@ def _keep_for_ever(connection: sqlite3.Connection) -> None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
-def _explanation(error: sqlite3.Error, path: Path) -> str:
+def _explanation(error: sqlite3.Error, path: Path, patience: float) -> str:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_FORMAT")):
         return (
@@ -298,6 +333,6 @@ def _explanation(error: sqlite3.Error, path: Path) -> str:
     if name.startswith("SQLITE_FULL"):
         return f"There is no space left for {path}: free some, or set MIRASCOPE_OPS_STORE to a file on another disk."
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return f"{path} is held by another program for over {_BUSY_SECONDS:g} s: close what has it open, and try again."
+        return f"{path} is held by another program for over {patience:g} s: close what has it open, and try again."
     what = f"{name or type(error).__name__}: {error}"
     return f"The store {path} failed ({what}). Try again, or set MIRASCOPE_OPS_STORE to another file."

@@ -13,7 +13,7 @@ from opentelemetry.trace import StatusCode
 
 from mirascope_ops.core import guard
 from mirascope_ops.core.span import EndedSpan
-from mirascope_ops.store import codec
+from mirascope_ops.store import codec, waiting
 from mirascope_ops.store.ended import span_record
 from mirascope_ops.store.records import SpanRecord
 
@@ -48,6 +48,13 @@ def record_of(kept: Kept) -> SpanRecord | None:
     except Exception as error:  # noqa: BLE001 - one span that cannot be read must not hide the others
         guard.report("reading a span from memory", error)
         return None
+
+
+def size_of(kept: Kept) -> int:
+    """Estimate the bytes that a span takes."""
+    if not isinstance(kept, SpanRecord):
+        return waiting.size_of(kept)
+    return waiting.size_of_attributes(kept.attributes, *(event.attributes for event in kept.events))
 
 
 def key_of(kept: Kept) -> Key:

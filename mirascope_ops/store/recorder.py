@@ -1,26 +1,32 @@
 """The recorder: between the traced program, which must not wait, and the store, which may.
 
-Ended spans are appended to a deque; that is all that the program pays. With a file, one daemon thread writes
-them out every 100 ms; reading flushes first, so a program sees its own writes. With memory there is no thread,
-and the deque is the ring.
+Ended spans are appended to a queue; that is all that the program pays. With a file, one daemon thread writes them
+out every 100 ms, and what is known of the spans that are still open; reading flushes first, so a program sees its own
+writes. With memory there is no thread, and the queue is the ring. Where the file cannot be written, the recorder turns
+to a rescue file (`rescue`) until it can.
 """
 
 from __future__ import annotations
 
 import atexit
+import itertools
 import sys
 import threading
 import time
 from collections import deque
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mirascope_ops.core import backend, guard
 from mirascope_ops.core.span import forget_open_spans, open_spans
 from mirascope_ops.exceptions import StoreError
-from mirascope_ops.store import forking, location
+from mirascope_ops.store import forking, location, termination
 from mirascope_ops.store.ended import run_record, span_record
+from mirascope_ops.store.housekeeping import Housekeeping
 from mirascope_ops.store.memory import MemoryStore
+from mirascope_ops.store.open_spans import OpenSpans
+from mirascope_ops.store.waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -28,14 +34,14 @@ if TYPE_CHECKING:
 
     from mirascope_ops.core.session import SessionContext
     from mirascope_ops.core.span import EndedSpan
-    from mirascope_ops.store.protocol import Store
+    from mirascope_ops.store.protocol import Store, StoreStats
     from mirascope_ops.store.records import AnnotationRecord
+    from mirascope_ops.store.rescue import Rescue
 
 _FLUSH_SECONDS: Final = 0.1
 _FREE_SECONDS: Final = 0.5  # that a program which writes at once may spend on it, however short it runs
 _FREE_SHARE: Final = 0.05
-_PURGE_SECONDS: Final = 3600.0
-_MAX_PENDING: Final = 100_000
+_SIGNAL_SECONDS: Final = 2.0  # how long a signal that ends the program waits for the writing thread
 _MAX_RUNS: Final = 10_000
 _BATCH: Final = 2_000
 _T = TypeVar("_T")
@@ -50,29 +56,61 @@ class Recorder:
         threaded: Whether a thread writes; else they are written when somebody reads.
         at_once: Whether the program itself writes too, when no span of its is open, in half a second and a twentieth
             of its time.
+        rescue: Where they go while the store cannot be written; None lets them wait in memory.
+        rescued: The store is the rescue already: the real one could not be opened.
 
     Attributes:
-        dropped: How many spans were dropped because the store could not keep up.
+        store: Where spans go now.
+        rescued: Whether that is the rescue.
     """
 
-    def __init__(self, store: Store, *, recording: bool = True, threaded: bool = False, at_once: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        recording: bool = True,
+        threaded: bool = False,
+        at_once: bool = False,
+        rescue: Rescue | None = None,
+        rescued: bool = False,
+    ) -> None:
         self.store = store
         self.recording = recording
-        self.dropped = 0
-        self._pending: deque[EndedSpan] = deque(maxlen=None if threaded else _MAX_PENDING)
+        self.rescue = rescue
+        self.rescued = rescued
+        self._set_aside: Store | None = None  # the real store, while there is another in its place
+        self._waiting = Waiting(ring=not threaded)
         self._runs: deque[SessionContext] = deque()
         self._annotations: list[AnnotationRecord] = []
+        self._open = OpenSpans()
         self._lock = threading.RLock()
+        self._holder: int | None = None  # the thread that writes now
+        self._then: Callable[[], None] | None = None  # what a signal left to do after writing
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._opened, self._spent = time.monotonic(), 0.0
-        self.sink: Callable[[EndedSpan], None] = self._pending.append
+        self.sink: Callable[[EndedSpan], None] = self._waiting.take
         if not recording:
             self.sink = _drop
         elif threaded:
-            self.sink = self._take_and_write if at_once else self._take
+            self.sink = self._take_and_write if at_once else self._waiting.take
             self._thread = threading.Thread(target=self._write, name="mirascope_ops writer", daemon=True)
             self._thread.start()
+
+    @property
+    def dropped(self) -> int:
+        """How many spans were dropped because they came faster than they could be stored."""
+        return self._waiting.dropped
+
+    def stats(self) -> StoreStats:
+        """Say what the store holds, and what did not get there."""
+        found = self.store.stats()
+        return replace(
+            found,
+            dropped=found.dropped + self.dropped,
+            waiting=len(self._waiting),
+            rescue_for=self.rescue.path if self.rescue is not None and self.rescued else None,
+        )
 
     def record_run(self, context: SessionContext) -> None:
         """Take note of a session that was entered, changed or left."""
@@ -96,20 +134,47 @@ class Recorder:
         """
         if not self.recording:
             return
-        with self._lock:
+        with self._writing():
             # Only what has come by now: another thread may record faster than we write.
-            for _ in range(len(self._pending) // _BATCH + 1):
+            for _ in range(len(self._waiting) // _BATCH + 1):
                 if not self._flush_batch():
                     break
             if with_open:
-                self._flush_open()
+                self._flush_open(changes=True)
 
     @contextmanager
     def changing(self) -> Generator[Store]:
         """Give the store with everything written to it, and nobody else changing it (and no fork) meanwhile."""
-        with self._lock:
+        with self._writing():
             self.flush(with_open=False)
+            self.gather()
+            self._open.forget()
             yield self.store
+
+    def gather(self) -> None:
+        """Take back what went to a rescue file while the store could not be written."""
+        if self.rescue is None:
+            return
+        with self._writing():
+            try:
+                if self.rescued:
+                    self._return()
+                if not self.rescued:
+                    self.rescue.gather(self.store)
+            except StoreError as error:
+                guard.warn_once("gather", f"mirascope_ops could not take back what it had kept elsewhere: {error}")
+
+    def write_before(self, end: Callable[[], None]) -> None:
+        """Write all that there is and then call `end`; for a signal that ends the process, in its handler."""
+        if self._holder == threading.get_ident():
+            self._then = end  # the signal came while this very thread writes: when it has done
+            return
+        if self._lock.acquire(timeout=_SIGNAL_SECONDS):
+            try:
+                self.flush()
+            finally:
+                self._lock.release()
+        end()
 
     def hold(self) -> None:
         """Let nothing be written until `release`, for a fork."""
@@ -127,28 +192,35 @@ class Recorder:
             thread.join(timeout=5.0)
         if self.recording:
             self.sink = self._write_through
-        self.flush(with_open=False)
+        self.flush()
 
     def close(self) -> None:
         """Flush, stop the thread and close the store."""
         self.finish()
-        self.store.close()
+        for store in (self.store, self._set_aside):
+            if store is not None:
+                store.close()
+
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        """Keep other threads, and forks, from writing; a signal that ends the process waits for the end of it."""
+        with self._lock:
+            outer, self._holder = self._holder, threading.get_ident()
+            try:
+                yield
+            finally:
+                self._holder = outer
+        if outer is None and (then := self._then) is not None:
+            self._then = None
+            then()
 
     def _write_through(self, ended: EndedSpan) -> None:
-        self._pending.append(ended)
+        self._waiting.take(ended)
         self.flush(with_open=False)
-
-    def _take(self, ended: EndedSpan) -> None:
-        pending = self._pending
-        if len(pending) < _MAX_PENDING:
-            pending.append(ended)
-        else:
-            self.dropped += 1
-            guard.warn_once("dropped", "mirascope_ops drops spans: the store cannot keep up with this program.")
 
     def _take_and_write(self, ended: EndedSpan) -> None:
         """Write when the outermost span has ended, as long as that takes little of the program's time."""
-        self._take(ended)
+        self._waiting.take(ended)
         if not open_spans():
             begun = time.monotonic()
             if self._spent < _FREE_SECONDS + _FREE_SHARE * (begun - self._opened):
@@ -156,27 +228,22 @@ class Recorder:
                 self._spent += time.monotonic() - begun
 
     def _write(self) -> None:
-        """The thread: write what has come, ten times a second, and enforce the retention now and then."""
-        until_purge = 0.0
-        while not self._stop.wait(_FLUSH_SECONDS):
-            self.flush(with_open=False)
-            until_purge -= _FLUSH_SECONDS
-            if until_purge <= 0:
-                until_purge = _PURGE_SECONDS
-                self._purge()
-
-    def _purge(self) -> None:
-        retention = getattr(self.store, "retention", None)
-        if retention is not None:
+        """The thread: write what has come, ten times a second, and look after the store now and then."""
+        housekeeping = Housekeeping(self, self._stop)
+        for tick in itertools.count():
+            if self._stop.wait(_FLUSH_SECONDS):
+                break
             try:
-                with self._lock:
-                    self.store.purge(retention.max_age_ns, retention.max_bytes)  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - stores with a retention have it
-            except StoreError as error:
-                guard.warn_once("purge", f"mirascope_ops could not enforce the store's retention: {error}")
+                with self._writing():
+                    self.flush(with_open=False)
+                    self._flush_open(changes=tick % 10 == 0)
+                housekeeping.look(tick * _FLUSH_SECONDS)
+            except Exception as error:  # noqa: BLE001 - the thread goes on, whatever a store does
+                guard.report("looking after the store", error)
 
     def _flush_batch(self) -> bool:
         """Write one batch; returns whether there may be more."""
-        rows, runs = _taken(self._pending, _BATCH), _taken(self._runs, _MAX_RUNS + 1)
+        rows, runs = self._waiting.some(_BATCH), _taken(self._runs, _MAX_RUNS + 1)
         annotations, self._annotations = self._annotations, []
         if not (rows or runs or annotations):
             return False
@@ -184,11 +251,7 @@ class Recorder:
         latest = {run.run_id: run for run in runs}
         kept = False
         try:
-            newest = [run_record(run) for run in latest.values()]
-            if isinstance(self.store, MemoryStore):  # it makes records when somebody reads
-                self.store.write(rows, newest, annotations)
-            else:
-                self.store.write([span_record(row) for row in rows], newest, annotations)
+            self._store_rows(rows, list(latest.values()), annotations)
             kept = True
         except StoreError as error:
             guard.warn_once("write", f"mirascope_ops cannot write its store; spans wait in memory: {error}")
@@ -198,18 +261,57 @@ class Recorder:
             guard.report("writing spans to the store", error)
         finally:
             if not kept:  # the store failed, or the user interrupted: nothing is lost
-                self._pending.extendleft(reversed(rows))
+                self._waiting.put_back(rows)
                 self._runs.extendleft(reversed(runs))
                 self._annotations = annotations + self._annotations
         return len(rows) == _BATCH
 
-    def _flush_open(self) -> None:
-        rows = [row for row in open_spans() if row[6] is None]
-        if rows:
-            try:
-                self.store.write([span_record(row) for row in rows])
-            except Exception as error:  # noqa: BLE001 - what is open will be written when it ends
+    def _store_rows(
+        self, rows: list[EndedSpan], runs: list[SessionContext], annotations: list[AnnotationRecord]
+    ) -> None:
+        newest = [run_record(run) for run in runs]
+        if isinstance(self.store, MemoryStore):  # it makes records when somebody reads
+            self.store.write(rows, newest, annotations)
+            return
+        records = [span_record(row) for row in rows]
+        try:
+            self.store.write(records, newest, annotations)
+        except StoreError as error:
+            if not self._turn_to_rescue(error):
+                raise
+            self.store.write(records, newest, annotations)
+
+    def _flush_open(self, *, changes: bool) -> None:
+        try:
+            rows = [row for row in self._open.news(changes=changes) if row[6] is None]
+            if rows:
+                self._store_rows(rows, [], [])
+                self._open.told(rows)
+        except Exception as error:  # noqa: BLE001 - what is open will be written when it ends
+            if not isinstance(error, StoreError):  # of which ended spans tell better
                 guard.report("writing open spans to the store", error)
+
+    def _turn_to_rescue(self, error: StoreError) -> bool:
+        """Use another place from now on, because the store cannot be written; tells whether there is one."""
+        if self.rescue is None or self.rescued:
+            return False
+        self._set_aside, self.store = self.store, self.rescue.open(error)
+        self.rescued = True
+        self._open.forget()
+        return True
+
+    def _return(self) -> None:
+        """Use the store again, if it can be written, with all that went to the rescue."""
+        store = None if self.rescue is None else self.rescue.original()
+        if store is None or self.rescue is None:
+            return
+        self.rescue.take_back(self.store, store)
+        old, set_aside = self.store, self._set_aside
+        self.store, self._set_aside, self.rescued = store, None, False
+        self._open.forget()
+        for left in (old, set_aside):
+            if left is not None:
+                left.close()
 
 
 def _taken(waiting: deque[_T], most: int) -> list[_T]:
@@ -229,8 +331,8 @@ _opening = backend.loading
 def active() -> Recorder:
     """Return the process's recorder, opened on first use.
 
-    Where the place cannot be used, spans are kept in memory and a warning says why: a program must not fail
-    because it cannot be traced.
+    Where the place cannot be used, spans are kept in a rescue file or in memory and a warning says why: a program must
+    not fail because it cannot be traced.
     """
     global _recorder  # noqa: PLW0603 - one recorder a process
     recorder = _recorder
@@ -239,7 +341,7 @@ def active() -> Recorder:
     with _opening:
         if _recorder is None:
             try:
-                _recorder = _open(_setting)
+                _recorder = _open(_setting, lenient=True)
             except Exception as error:  # noqa: BLE001 - an unusable place, whatever the reason
                 guard.warn_once("open", f"mirascope_ops keeps spans in memory only: {error}")
                 _recorder = Recorder(MemoryStore())
@@ -294,18 +396,36 @@ def close() -> None:
         backend.set_sink(None)
     if old is not None:
         old.close()
+    termination.unwatch()
 
 
-def _open(setting: str | Path | None) -> Recorder:
+def _open(setting: str | Path | None, *, lenient: bool = False) -> Recorder:
     place = location.resolve(setting)
     if place.note:
         guard.warn_once("place", f"mirascope_ops: {place.note}")
     if place.kind == "file" and place.path is not None:
-        from mirascope_ops.store.sqlite import SqliteStore
+        from mirascope_ops.store.rescue import Rescue
 
+        rescue = Rescue(place.path)
+        try:
+            store, rescued = rescue.opened(), False
+        except location.NoPlaceError:
+            raise
+        except StoreError as error:
+            if not lenient:
+                raise
+            store, rescued = rescue.open(error), True
         _close_with_multiprocessing()
-        return Recorder(SqliteStore(place.path), threaded=True, at_once=_may_be_ended())
+        termination.watch(_end_by_signal)
+        return Recorder(store, threaded=True, at_once=_may_be_ended(), rescue=rescue, rescued=rescued)
     return Recorder(MemoryStore(), recording=place.kind == "memory")
+
+
+def _end_by_signal(end: Callable[[], None]) -> None:
+    if _recorder is None:
+        end()
+    else:
+        _recorder.write_before(end)
 
 
 def _may_be_ended() -> bool:
@@ -348,6 +468,7 @@ class _Forks:
         self._held = None
         forking.after_fork_in_child()
         forget_open_spans()
+        termination.unwatch()
         if _recorder is not None:
             _recorder = None
             backend.set_sink(None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mirascope_ops.exceptions import StoreError
+from mirascope_ops.store.location import NoPlaceError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -134,7 +135,7 @@ def _version_of(connection: sqlite3.Connection, path: Path) -> int:
     if application != APPLICATION_ID:
         tables: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables or version or application:
-            raise StoreError(
+            raise NoPlaceError(
                 f"{path} is a database of something else; it was left as it is. "
                 "Set MIRASCOPE_OPS_STORE to another file, or to one that does not exist yet."
             )

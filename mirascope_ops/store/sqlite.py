@@ -10,23 +10,24 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mirascope_ops.store import codec, deletion, location, process
+from mirascope_ops.store import codec, deletion, location, moving, process
 from mirascope_ops.store.codec import ANNOTATION_COLUMNS, RUN_COLUMNS, SPAN_COLUMNS
-from mirascope_ops.store.connections import Connections
+from mirascope_ops.store.connections import PATIENCE, Connections
 from mirascope_ops.store.listing import SpanTotals, select, session_record
 from mirascope_ops.store.protocol import Retention, StoreStats
 from mirascope_ops.store.queries import Condition, spans_statement
+from mirascope_ops.store.records import SpanQuery
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
+    from mirascope_ops.store.protocol import Store
     from mirascope_ops.store.records import (
         AnnotationRecord,
         RunRecord,
         SessionQuery,
         SessionRecord,
-        SpanQuery,
         SpanRecord,
     )
 
@@ -64,6 +65,7 @@ class SqliteStore:
     Args:
         path: The file. It is made where it is missing, readable by its owner only.
         retention: What `purge` is expected to enforce; `stats()` tells it.
+        patience: How many seconds to wait for another process that holds the file, before a StoreError.
 
     Raises:
         StoreError: The file cannot be opened, is damaged, or belongs to something else or to a newer version.
@@ -77,11 +79,17 @@ class SqliteStore:
         >>> store.close()
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, retention: Retention = Retention()) -> None:  # noqa: B008 - immutable
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        retention: Retention = Retention(),  # noqa: B008 - immutable
+        patience: float = PATIENCE,
+    ) -> None:
         self.path = Path(path).absolute()
         self.retention = retention
         self._process: process.Process | None = None
-        self._connections = Connections(self.path)
+        self._connections = Connections(self.path, patience)
         # A store that nobody closed is closed at the interpreter's exit, or when it is forgotten.
         self._finalizer = weakref.finalize(self, self._connections.release)
 
@@ -201,13 +209,54 @@ class SqliteStore:
         self._give_space_back()
         return deleted
 
-    def purge(self, max_age_ns: int | None = None, max_bytes: int | None = None, *, now: int | None = None) -> int:
+    def wait_for_others(self, patience: float) -> None:
+        """Wait so many seconds for another process that holds the file, from now on."""
+        self._connections.wait_for_others(patience)
+
+    def hand_over(self, target: Store, most: int) -> bool:
+        """Move the oldest records to another store; spans that are open in a living process stay.
+
+        Args:
+            target: Where they go.
+            most: How many of each kind at a time.
+
+        Returns:
+            Whether there were any.
+
+        Raises:
+            StoreError: One of the two fails; nothing is lost.
+        """
+        with self._connections.writing() as connection:
+            if self._process is not None:  # what is open in this process is written to the other store anew
+                connection.execute(
+                    "DELETE FROM spans WHERE status = 'open' AND process = (SELECT id FROM processes WHERE token = ?)",
+                    (self._process.token,),
+                )
+            given = moving.load(connection, self._dead_processes(connection), most)
+            if given:
+                target.write(_not_ended_there(given.spans, target), given.runs, given.annotations)
+                moving.forget(connection, given)
+        return bool(given)
+
+    def remove_empty(self) -> bool:
+        """Close and remove the file, if it holds nothing; tells whether it did."""
+        return self._connections.remove(moving.is_empty)
+
+    def purge(
+        self,
+        max_age_ns: int | None = None,
+        max_bytes: int | None = None,
+        *,
+        now: int | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> int:
         """Delete the oldest traces, always whole ones; those with spans still open in a living process stay.
 
         Args:
             max_age_ns: Delete traces in which nothing started or ended for longer; None deletes none for its age.
             max_bytes: Delete the oldest traces until the file needs no more than this; None sets no bound.
             now: The present time in nanoseconds since the epoch, by default the clock's.
+            stopped: Asked between two steps whether to stop.
 
         Returns:
             How many spans were deleted. Sessions that have no spans left go with them.
@@ -220,13 +269,13 @@ class SqliteStore:
         if max_age_ns is not None:
             with self._connections.reading() as connection:
                 traces = deletion.expired_traces(connection, now - max_age_ns, self._dead_processes(connection))
-            deleted += self._delete_traces(traces, now - max_age_ns)
-        while max_bytes is not None:
+            deleted += self._delete_traces(traces, now - max_age_ns, stopped)
+        while max_bytes is not None and not stopped():
             with self._connections.reading() as connection:
                 traces, newest = deletion.oldest_traces(connection, max_bytes, self._dead_processes(connection))
             if not traces:
                 break
-            deleted += self._delete_traces(traces, newest)
+            deleted += self._delete_traces(traces, newest, stopped)
         with self._connections.writing() as connection:
             deletion.forget_processes(connection, now - process.SILENCE_NS)
         if deleted:
@@ -295,9 +344,11 @@ class SqliteStore:
             or (token != own and not process.is_alive(process.Process(token, *rest), heartbeat=heartbeat, now=now))
         }
 
-    def _delete_traces(self, traces: Sequence[str], before: int) -> int:
+    def _delete_traces(self, traces: Sequence[str], before: int, stopped: Callable[[], bool]) -> int:
         deleted = 0
         for index in range(0, len(traces), _DELETED_AT_ONCE):
+            if stopped():
+                return deleted
             with self._connections.writing() as connection:
                 deleted += deletion.delete_traces(connection, traces[index : index + _DELETED_AT_ONCE])
         with self._connections.writing() as connection:
@@ -310,6 +361,15 @@ class SqliteStore:
             connection.executescript("PRAGMA incremental_vacuum")
             # The log still holds the deleted text until it is cut.
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _not_ended_there(spans: Sequence[SpanRecord], target: Store) -> Sequence[SpanRecord]:
+    """Leave out the spans that were interrupted here, and of which the other store knows the end."""
+    doubtful = sorted({span.trace_id for span in spans if span.end is None})
+    if not doubtful:
+        return spans
+    ended = {span[:2] for span in target.spans(SpanQuery(trace_ids=doubtful)) if span.end is not None}
+    return [span for span in spans if span.end is not None or span[:2] not in ended]
 
 
 class _Resources:

@@ -415,7 +415,7 @@ assert ended == [0] * 12, ended
 
 @needs_fork
 @pytest.mark.parametrize(
-    "changing", ["ops.store.flush", "recorder.active()._purge", "lambda: ops.store.delete('none')"]
+    "changing", ["ops.store.flush", "recorder.active().store.purge", "lambda: ops.store.delete('none')"]
 )
 def test_a_child_forked_while_the_store_is_changed_can_write_too(run_python, changing):
     printed = run_python(

@@ -153,7 +153,7 @@ def test_a_home_on_the_network_falls_back_to_this_machines_disk_and_says_so(monk
 
 def test_a_shared_fallback_folder_made_by_others_is_refused(monkeypatch, tmp_path):
     folder = tmp_path / "mirascope_ops-1"
-    monkeypatch.setattr(location, "_local_folder", lambda: folder)
+    monkeypatch.setattr(location, "local_folder", lambda: folder)
     folder.mkdir(mode=0o755)
 
     with pytest.raises(StoreError, match="belongs to you alone"):

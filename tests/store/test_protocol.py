@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from mirascope_ops.exceptions import StoreError
+from mirascope_ops.store.memory import MemoryStore
 from mirascope_ops.store.records import EventRecord, LinkRecord, SessionQuery, SpanQuery
 
 
@@ -376,6 +377,31 @@ def test_stats_say_where_prompts_are_kept_and_how_to_stop_it(store, make):
     for words in ("2 sessions", "2001-09-09", "retention", "MIRASCOPE_OPS_STORE=off", 'configure(store="off")'):
         assert words in str(stats)
     assert len(str(stats).splitlines()) < 12
+
+
+def test_memory_holds_no_more_than_so_many_bytes_and_counts_what_it_drops(make):
+    store = MemoryStore(max_bytes=100_000)
+
+    for _ in range(10):
+        store.write([make.span(name=str(number), attributes={"text": "x" * 9_000}) for number in range(10)])
+        store.write([make.span(name="9", attributes={"text": "x" * 9_000})])
+
+    assert [span.name for span in store.spans(SpanQuery())] == [*map(str, range(10)), "9"][-10:]
+    assert store.stats().dropped == 100
+    assert "100 spans" in str(store.stats())
+
+
+def test_memory_forgets_the_size_of_what_is_replaced_and_deleted(make):
+    store = MemoryStore(max_bytes=100_000)
+    span = make.span(session_id="s", attributes={"text": "x" * 60_000})
+
+    for _ in range(10):
+        store.write([span])
+    store.delete(["s"])
+    store.write([make.span(attributes={"text": "x" * 90_000})])
+
+    assert store.stats().dropped == 0
+    assert len(store.spans(SpanQuery())) == 1
 
 
 def test_a_closed_store_says_so_and_closes_twice(store):

@@ -1,0 +1,379 @@
+"""A store that cannot be written: the program goes on, its spans are kept beside, and come back by themselves."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mirascope_ops import StoreError, ops
+from mirascope_ops.core import guard
+from mirascope_ops.store import location, rescue, schema
+from mirascope_ops.store import recorder as recorders
+from mirascope_ops.store.memory import MemoryStore
+from mirascope_ops.store.records import SpanQuery
+from mirascope_ops.store.sqlite import SqliteStore
+
+
+@pytest.fixture(autouse=True)
+def local(monkeypatch, tmp_path):
+    """The folder for what cannot be kept in its own place."""
+    folder = tmp_path / "local" / "mirascope_ops-0"
+    monkeypatch.setattr(location, "local_folder", lambda: folder)
+    monkeypatch.setattr(rescue, "_PATIENCE", 0.3)
+    return folder
+
+
+@pytest.fixture
+def logged(caplog):
+    reported = set(guard._reported)
+    guard._reported.clear()
+    caplog.set_level(logging.WARNING, logger="mirascope_ops")
+    yield lambda: [record.getMessage() for record in caplog.records]
+    guard._reported.clear()
+    guard._reported.update(reported)
+
+
+@pytest.fixture
+def recorder(path, logged):
+    """A recorder as a program has it, without its thread."""
+    places = rescue.Rescue(path)
+    with recorders.replaced(recorders.Recorder(places.opened(), rescue=places)) as active:
+        yield active
+
+
+def beside(path):
+    return path.with_name(path.name + ".rescue")
+
+
+def names(store):
+    return sorted(span.name for span in store.spans(SpanQuery()))
+
+
+def work(*some):
+    for name in some:
+        with ops.session(id="s"), ops.span(name):
+            pass
+
+
+def limit_pages(store, most):
+    with store._connections.maintaining() as connection:
+        connection.execute(f"PRAGMA max_page_count = {most}")
+
+
+@contextlib.contextmanager
+def held(path):
+    """Another program that holds the file for writing."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+def test_a_full_disk_loses_nothing_and_all_is_back_when_there_is_room(recorder, path, logged):
+    work("before")
+    recorder.flush()
+    limit_pages(recorder.store, 1)
+    with ops.span("large", text="x" * 60_000):
+        pass
+    work("after")
+    recorder.flush()
+
+    with contextlib.closing(SqliteStore(beside(path))) as kept:
+        assert names(kept) == ["after", "large"]
+    assert [span.name for span in ops.spans()] == ["large", "after"]
+    recorder.gather()
+    assert not recorder.rescued
+    assert recorder.store.path == path
+    assert names(recorder.store) == ["after", "before", "large"]
+    assert [run.session_id for run in recorder.store.runs()] == ["s", "s"]
+    assert sorted(file.name for file in path.parent.iterdir() if file.is_file()) == [
+        "spans.db", "spans.db-shm", "spans.db-wal", "spans.db.lock",
+    ]  # fmt: skip
+    (said,) = logged()
+    assert "no space left" in said
+    assert str(beside(path)) in said
+
+
+def test_a_file_that_another_program_holds_is_not_waited_for_long(recorder, path, logged):
+    work("before")
+    recorder.flush()
+    with held(path):
+        work("meanwhile")
+        recorder.flush()
+        assert names(recorder.store) == ["meanwhile"]
+        assert ops.store.stats().rescue_for == path
+        assert str(path) in str(ops.store.stats())
+        recorder.gather()
+        assert recorder.rescued
+        work("still")
+        recorder.flush()
+
+    recorder.gather()
+
+    assert names(recorder.store) == ["before", "meanwhile", "still"]
+    assert len(logged()) == 1
+
+
+def test_a_program_killed_meanwhile_loses_nothing(recorder, path):
+    with held(path):
+        work("meanwhile")
+        recorder.flush()
+        # Nothing more happens here, as if this process had been killed.
+    store = rescue.Rescue(path).opened()
+
+    rescue.Rescue(path).gather(store)
+
+    assert names(store) == ["meanwhile"]
+    assert [run.session_id for run in store.runs()] == ["s"]
+    assert not beside(path).exists()
+    store.close()
+
+
+def test_annotations_come_back_too(recorder, path):
+    with held(path):
+        work("meanwhile")
+        ops.last_trace().root  # noqa: B018 - read from the rescue
+        trace = ops.last_trace()
+        recorder.annotate(
+            recorders_annotation(trace.trace_id, trace.root.span_id),
+        )
+
+    recorder.gather()
+
+    assert [found.label for found in recorder.store.annotations([trace.trace_id])] == ["pass"]
+
+
+def recorders_annotation(trace_id, span_id):
+    from mirascope_ops.store.records import AnnotationRecord
+
+    return AnnotationRecord(trace_id, span_id, 1, "pass", None, [], {})
+
+
+def test_a_span_that_is_open_all_the_while_ends_once(recorder, path):
+    with ops.span("long"):
+        recorder.flush()
+        with held(path):
+            work("meanwhile")
+            recorder.flush()
+            assert {span.name: span.status for span in ops.spans()} == {"long": "open", "meanwhile": "unset"}
+        recorder.gather()
+        assert {span.name: span.status for span in ops.spans()} == {"long": "open", "meanwhile": "unset"}
+    recorder.flush()
+
+    assert {span.name: span.status for span in recorder.store.spans(SpanQuery())} == {
+        "long": "unset",
+        "meanwhile": "unset",
+    }
+
+
+def test_what_was_interrupted_here_does_not_replace_what_ended_there(path, make):
+    left, store = SqliteStore(beside(path)), SqliteStore(path)
+    still_open = make.span(name="ended", end=None, status="open")
+    left.write([still_open, make.span(name="interrupted", end=None, status="open")])
+    left.close()
+    with contextlib.closing(sqlite3.connect(beside(path))) as connection, connection:
+        connection.execute("UPDATE processes SET started = '1'")  # that process is gone
+    store.write([still_open._replace(end=still_open.start + 1, status="ok")])
+
+    rescue.Rescue(path).gather(store)
+
+    assert {span.name: span.status for span in store.spans(SpanQuery())} == {
+        "ended": "ok",
+        "interrupted": "interrupted",
+    }
+    store.close()
+
+
+def test_spans_open_in_a_living_process_are_left_to_it(path, make):
+    store = SqliteStore(path)
+    with contextlib.closing(SqliteStore(beside(path))) as left:
+        left.write([make.span(name="open", end=None, status="open"), make.span(name="ended")])
+
+        rescue.Rescue(path).gather(store)
+
+        assert names(left) == ["open"]
+        assert names(store) == ["ended"]
+    store.close()
+
+
+def test_many_spans_are_moved_in_parts(monkeypatch, path, make):
+    monkeypatch.setattr(rescue, "_BATCH", 7)
+    store = SqliteStore(path)
+    with contextlib.closing(SqliteStore(beside(path))) as left:
+        left.write([make.span(resource={"n": number % 3}) for number in range(50)], [make.run("s") for _ in range(20)])
+        expected = left.spans(SpanQuery())
+
+    rescue.Rescue(path).gather(store)
+
+    assert store.spans(SpanQuery()) == expected
+    assert len(store.runs()) == 20
+    assert not beside(path).exists()
+    store.close()
+
+
+def test_a_move_that_fails_midway_loses_nothing(path, make):
+    with contextlib.closing(SqliteStore(beside(path))) as left:
+        left.write([make.span(name="kept")])
+        with contextlib.closing(MemoryStore()) as closed:
+            pass
+
+        with pytest.raises(StoreError):
+            left.hand_over(closed, 10)
+
+        assert names(left) == ["kept"]
+
+
+def test_who_had_the_rescue_open_when_it_was_removed_writes_a_new_one(path, make):
+    store, first, second = SqliteStore(path), SqliteStore(beside(path)), SqliteStore(beside(path))
+    first.write([make.span(name="first")])
+    second.write([make.span(name="second")])
+
+    rescue.Rescue(path).gather(store)
+    first.write([make.span(name="later")])
+
+    assert names(store) == ["first", "second"]
+    assert names(second) == ["later"]
+    for each in (store, first, second):
+        each.close()
+
+
+def test_where_the_folder_cannot_be_written_the_local_folder_is_used(monkeypatch, recorder, path, local, logged):
+    work("before")
+    recorder.flush()
+    limit_pages(recorder.store, 1)
+    really = os.access
+    monkeypatch.setattr(location.os, "access", lambda place, how: path.parent != place.parent and really(place, how))
+
+    with ops.span("meanwhile", text="x" * 60_000):
+        pass
+    recorder.flush()
+
+    assert recorder.store.path.parent == local
+    assert stat.S_IMODE(local.stat().st_mode) == 0o700
+    assert stat.S_IMODE(recorder.store.path.stat().st_mode) == 0o600
+    assert str(local) in logged()[0]
+    monkeypatch.undo()
+
+
+def test_where_nothing_can_be_written_memory_keeps_it_and_says_so(monkeypatch, recorder, path, logged):
+    work("before")
+    recorder.flush()
+    limit_pages(recorder.store, 1)
+    monkeypatch.setattr(location.os, "access", lambda place, how: False)
+    with ops.span("meanwhile", text="x" * 60_000):
+        pass
+
+    recorder.flush()
+
+    assert [span.name for span in ops.spans()] == ["meanwhile"]
+    assert "in memory only" in logged()[0]
+    monkeypatch.undo()
+    recorder.gather()
+    assert names(recorder.store) == ["before", "meanwhile"]
+    assert recorder.store.path == path
+
+
+def test_deleting_a_session_reaches_what_was_kept_elsewhere(recorder, path):
+    with contextlib.closing(SqliteStore(beside(path))) as left, recorders.replaced(recorders.Recorder(left)):
+        work("secret")
+        ops.store.flush()
+
+    assert ops.store.delete(session="s") == 1
+
+    assert names(recorder.store) == []
+    assert not beside(path).exists()
+
+
+PROGRAM = """
+import logging, sys
+import mirascope_ops as ops
+
+logging.basicConfig(stream=sys.stdout, format="%(levelname)s %(message)s")
+for _ in range(3):
+    with ops.session(id="a"), ops.span("work"):
+        pass
+    ops.store.flush()
+print(len(ops.spans()))
+"""
+
+
+@pytest.mark.parametrize("fault", ["damaged", "newer"])
+def test_a_file_that_cannot_be_used_is_left_and_what_comes_is_kept_beside_it(run_python, fault):
+    path = run_python.store
+    if fault == "damaged":
+        path.write_bytes(b"SQLite format 3\0" + b"\xff" * 8000)
+    else:
+        SqliteStore(path).close()
+        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION + 1}")
+    content = path.read_bytes()
+
+    lines = run_python(PROGRAM).splitlines()
+
+    assert lines[-1] == "3"
+    (said,) = [line for line in lines if line.startswith("WARNING")]
+    assert {"damaged": "Move it away", "newer": "pip install --upgrade"}[fault] in said
+    assert str(beside(path)) in said
+    assert path.read_bytes() == content
+
+    path.unlink()
+    lines = run_python(PROGRAM + "ops.store.delete(session='none')\nprint(len(ops.get_session('a')))").splitlines()
+    assert lines in (["3", "6"], ["6", "6"])  # the writing thread may have been first
+    assert not beside(path).exists()
+
+
+def test_another_process_takes_back_what_was_left_without_being_asked(run_python, path):
+    with recorders.replaced(recorders.Recorder(SqliteStore(beside(run_python.store)))):
+        work("left behind")
+    program = """
+        import time
+        import mirascope_ops as ops
+
+        with ops.span("work"):
+            pass
+        deadline = time.monotonic() + 20
+        while len(ops.spans()) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        """
+
+    run_python(program)
+
+    with contextlib.closing(SqliteStore(run_python.store)) as store:
+        assert names(store) == ["left behind", "work"]
+
+
+def test_a_stopped_process_that_holds_the_lock_holds_up_nobody_for_long(tmp_path, path, logged):
+    holder = """
+import sys, time
+from pathlib import Path
+from mirascope_ops.store.lock import FileLock
+
+with FileLock(Path(sys.argv[1])).held():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+    places = rescue.Rescue(path)
+    with recorders.replaced(recorders.Recorder(places.opened(), rescue=places)) as recorder:
+        with subprocess.Popen(
+            [sys.executable, "-c", holder, str(path) + ".lock"], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout.readline() == "held\n"
+            recorder.store.wait_for_others(0.3)
+            began = time.monotonic()
+            work("meanwhile")
+            assert [span.name for span in ops.spans()] == ["meanwhile"]
+            assert time.monotonic() - began < 20  # not the sixty seconds that the other one takes
+            process.kill()
+        recorder.gather()
+        assert names(recorder.store) == ["meanwhile"]
+        assert recorder.store.path == path
+    assert len(logged()) == 1
