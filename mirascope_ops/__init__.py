@@ -204,6 +204,11 @@ class _LazyBackend:
     def session(self, context: SessionContext) -> Session:
         return self._reading.session_card_of(context)
 
+    def live(self, context: SessionContext) -> Any:
+        from mirascope_ops.notebook.live import Live
+
+        return Live(context)
+
     def spans(self, trace_id: str, span_id: str) -> SpanSet:
         return self._reading.get_trace(trace_id).below(span_id)
 

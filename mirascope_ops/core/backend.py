@@ -46,12 +46,20 @@ class Backend(Protocol):
         """Return the stored session of this context: spans, turns, tables, views."""
         ...
 
+    def live(self, context: SessionContext) -> Any:
+        """Show the session's card where this is called, and keep it up to date."""
+        ...
+
     def spans(self, trace_id: str, span_id: str) -> Any:
         """Return a span with all spans below it."""
         ...
 
     def versions(self, name: str) -> list[tuple[str, str, str]]:
         """Return the versions that the newest spans of this name tell: hash, signature hash, number; oldest first."""
+        ...
+
+    def replay(self, spans: Any, function: Any, given: Mapping[str, Any]) -> Any:
+        """Run the traced function at the top of these spans again."""
         ...
 
     def timeline(self, spans: Any, options: Mapping[str, Any]) -> Any:
@@ -143,13 +151,46 @@ def get() -> Backend:
 def _open(ended: EndedSpan) -> None:
     """Open the store for the first span, then stand aside."""
     set_sink(get().open())
-    sink(ended)
+    _recording(ended)
 
 
+_recording: Callable[[EndedSpan], None] = _open
+_watching: tuple[Callable[[EndedSpan], object], ...] = ()
 sink: Callable[[EndedSpan], None] = _open
 
 
 def set_sink(function: Callable[[EndedSpan], None] | None) -> None:
     """Send ended spans to this function; None opens the store again on the next span."""
-    global sink  # noqa: PLW0603 - replaced when a store opens or closes
-    sink = _open if function is None else function
+    global _recording  # noqa: PLW0603 - replaced when a store opens or closes
+    _recording = _open if function is None else function
+    _connect()
+
+
+def watch(function: Callable[[EndedSpan], object]) -> None:
+    """Tell a function of every span that ends from now on, until `unwatch`; it is called where the span ends."""
+    global _watching  # noqa: PLW0603 - who watches is told of every span of the process
+    _watching = (*_watching, function)
+    _connect()
+
+
+def unwatch(function: Callable[[EndedSpan], object]) -> None:
+    """Undo `watch`; does nothing where it is undone already."""
+    global _watching  # noqa: PLW0603 - see `watch`
+    _watching = tuple(told for told in _watching if told != function)
+    _connect()
+
+
+def _connect() -> None:
+    """Put together the one function that is called for every span: without anybody who watches, the store's own."""
+    global sink  # noqa: PLW0603 - replaced when a store opens or closes, and when somebody watches
+    sink = _recording
+    for told in _watching:
+        sink = _both(sink, told)
+
+
+def _both(first: Callable[[EndedSpan], None], second: Callable[[EndedSpan], object]) -> Callable[[EndedSpan], None]:
+    def tell(ended: EndedSpan) -> None:
+        first(ended)
+        second(ended)
+
+    return tell

@@ -115,6 +115,21 @@ class SessionContext:
         """Return the session's timeline; options as for `SpanSet.timeline`."""
         return backend.get().session(self).timeline(**options)
 
+    def live(self) -> Any:
+        """Show the session's card in a notebook, and keep it up to date while the cell runs.
+
+        In the end, when the session is left, the cell is over, or a `with` around the code ends, the finished card
+        takes its place. Outside of a notebook this does nothing.
+
+        Returns:
+            What `with` takes; its `stop()` ends it earlier.
+
+        Example:
+            >>> with session(id="long") as long, long.live():
+            ...     pass
+        """
+        return backend.get().live(self)
+
     def messages(self) -> Any:
         """Return the session's messages, one row each."""
         return backend.get().session(self).messages()

@@ -107,6 +107,7 @@ class OpsMagics(Magics):
         argument("--as", dest="as_name", metavar="NAME", help="Put the SessionContext into this variable."),
         _quiet,
         argument("--timeline", action="store_true", help="Show the session's timeline below its card."),
+        argument("--live", action="store_true", help="Show the card from the start, and keep it up to date."),
         _help,
     )
     def session_cell(self, line: str, cell: str) -> Any:

@@ -25,6 +25,7 @@ class Scope(Protocol):
     """What one header line asks for: a context to run the body in, and something to show after it."""
 
     quiet: bool
+    live: bool  # whether a card stands there already, for `show` to replace
 
     def __enter__(self) -> object:
         """Enter the session or the span."""
@@ -73,11 +74,11 @@ class _Marked:
         self.stack = ExitStack()
 
     def show(self) -> None:
-        """Display one card: the outermost that is wanted tells of those inside."""
+        """Display one card: the outermost that is wanted tells of those inside. Live ones are there already."""
+        outermost = next((scope for scope in self.scopes if not scope.quiet), None)
         for scope in self.scopes:
-            if not scope.quiet:
-                return scope.show()
-        return None
+            if scope is outermost or scope.live:
+                scope.show()
 
 
 class _Run:

@@ -9,12 +9,14 @@ from IPython.core.error import UsageError
 from IPython.display import display  # pyright: ignore[reportUnknownVariableType]
 
 from mirascope_ops import reading
+from mirascope_ops.core import guard
 from mirascope_ops.core.cell import Cell, set_current_cell
 from mirascope_ops.core.session import session
 from mirascope_ops.core.span import span
 from mirascope_ops.exceptions import NotFoundError, OpsError
 from mirascope_ops.notebook import arguments
 from mirascope_ops.notebook.autotrace import cell_name
+from mirascope_ops.notebook.live import LiveCard, is_possible
 
 if TYPE_CHECKING:
     import argparse
@@ -41,16 +43,34 @@ class SessionScope:
 
     def __init__(self, shell: Any, options: argparse.Namespace) -> None:
         self.quiet: bool = options.quiet
+        self.live: bool = options.live and is_possible(shell)
         self._timeline: bool = options.timeline
         self._shell = shell
         self._variable = arguments.variable(options.as_name, "--as")
         self._session = session(session_id(options), arguments.attributes(options.attributes))
         self._context: SessionContext | None = None
+        self._card: LiveCard | None = None
+        if options.live and self.quiet:
+            raise UsageError("--live shows a card while the cell runs and --quiet shows none: leave one of them out.")
 
     def __enter__(self) -> None:
         self._context = self._session.__enter__()
-        if self._variable:
-            self._shell.push({self._variable: self._context})
+        try:
+            if self._variable:
+                self._shell.push({self._variable: self._context})
+            if self.live:
+                self._start_card(self._context)
+        except BaseException:  # an interrupt: nothing leaves what was not entered
+            self._session.__exit__(None, None, None)
+            raise
+
+    def _start_card(self, context: SessionContext) -> None:
+        try:
+            self._card = LiveCard(context, self._shell)
+            self._card.start()
+        except Exception as error:  # noqa: BLE001 - the card comes in the end then
+            self.live, self._card = False, None
+            guard.report("showing a live card", error)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
@@ -58,12 +78,15 @@ class SessionScope:
         self._session.__exit__(kind, error, traceback)
 
     def show(self) -> None:
-        """Display the session's card, and its timeline where it was asked for."""
+        """Display the session's card, in the place of its live card, and its timeline where it was asked for."""
         if self._context is None:
             return
+        if self._card is not None:
+            self._card.finish()
         with suppress(NotFoundError):  # the store is switched off
             card = reading.session_card_of(self._context)
-            display(card)
+            if self._card is None:
+                display(card)
             if self._timeline:
                 display(card.figure("timeline"))
 
@@ -81,6 +104,7 @@ class SpanScope:
 
     def __init__(self, shell: Any, options: argparse.Namespace) -> None:
         self.quiet: bool = options.quiet
+        self.live = False
         self._shell = shell
         self._variable = arguments.variable(options.as_name, "--as")
         self._span: Span = span(options.name or cell_name())

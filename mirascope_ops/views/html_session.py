@@ -30,6 +30,8 @@ from mirascope_ops.views.sparks import latency_figure, tokens_per_turn_figure
 from mirascope_ops.views.words import STATUS, run_words, session_word
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mirascope_ops.analysis.rows import SessionCard
 
 _MOST_CHIPS = 24
@@ -122,7 +124,7 @@ def _session(view: SessionOutline, limits: Limits) -> str:
         value=limits.value, rows=max(3, limits.rows // each), panels=limits.panels // each, items=limits.items
     )
     body = header(_title(card), _status(view), _meta(view), _figures(view), _chips(card))
-    body += _sparks(view)
+    body += sparks_html(view.turns)
     plain = not any(reports_usage(line.view) for line in view.turns)
     open_levels: list[int] = []
     for number, section in enumerate(view.sections[: limits.items]):
@@ -134,7 +136,7 @@ def _session(view: SessionOutline, limits: Limits) -> str:
             body += f'<details class="sub" open><summary>{_child(section.card)}</summary><div class="nx">'
             open_levels.append(depth)
         inside = [line for line in section.turns if line.place in shown]
-        items = "".join(_turn(line, view, per_turn, plain=plain) for line in inside)
+        items = "".join(turn_html(line, view.longest, per_turn, plain=plain) for line in inside)
         missing = len(section.turns) - len(inside)
         more = f'<li class="more">{plural(missing, "more turn")}</li>' if missing else ""
         body += f'<ol class="tu">{items}{more}</ol>' if items or more else ""
@@ -145,8 +147,9 @@ def _session(view: SessionOutline, limits: Limits) -> str:
     return article(body, label, ("tree", "session"))
 
 
-def _sparks(view: SessionOutline) -> str:
-    shown = [latency_figure(view.turns), tokens_per_turn_figure(view.turns)] if len(view.turns) > 1 else []
+def sparks_html(turns: Sequence[TurnLine]) -> str:
+    """Latency and tokens turn by turn, as bars; "" for a single turn."""
+    shown = [latency_figure(turns), tokens_per_turn_figure(turns)] if len(turns) > 1 else []
     return f'<div class="sp">{"".join(shown)}</div>' if any(shown) else ""
 
 
@@ -169,7 +172,16 @@ def _child(card: SessionCard) -> str:
     return shown + (f'{COMMA}<span class="st wa">! {recovered} recovered</span>' if recovered else "")
 
 
-def _turn(line: TurnLine, view: SessionOutline, limits: Limits, *, plain: bool) -> str:
+def turn_html(line: TurnLine, longest: int, limits: Limits, *, plain: bool, is_open: bool = False) -> str:
+    """A turn's row, which opens to the tree of its spans.
+
+    Args:
+        line: The turn.
+        longest: Nanoseconds that fill the bar.
+        limits: How much of the tree is shown; without any rows there is nothing to open.
+        plain: Whether no turn reports tokens or cost.
+        is_open: Show the tree from the start.
+    """
     turn = line.turn
     totals = turn.totals
     small = " lg" if line.number >= _LARGE_NUMBER else ""
@@ -178,25 +190,27 @@ def _turn(line: TurnLine, view: SessionOutline, limits: Limits, *, plain: bool) 
     tokens = f"{used}{unseen(' tokens, ')}" if used else ""
     cost = f"{html_text(usd(totals.cost))}{COMMA}" if totals.cost is not None else ""
     took = duration(totals.duration) if totals.duration is not None else ""
-    share = f"{100 * (totals.duration or 0) / view.longest:.1f}%"
+    share = f"{100 * (totals.duration or 0) / longest:.1f}%"
     bar = (
         f'<span class="b{" er" if turn.error else ""}" style="--w:{share}"></span>'
         if totals.duration
         else "<span></span>"
     )
-    tree, shown = tree_html(line.view, limits, label=f"Spans of turn {line.number}", open_last=False, plain=plain)
-    missing = len(line.view.lines) - shown
-    more = (
-        f'<p class="me">{plural(missing, "more span")}: {code(call("get_trace", short_id(turn.trace_id)))}</p>'
-        if missing
-        else ""
-    )
-    return (
-        f'<li value="{line.number}"><details><summary><span class="w"><span class="no{small}"></span>'
+    row = (
+        f'<summary><span class="w"><span class="no{small}"></span>'
         f'<span class="us" dir="auto">{asked}</span>{_answer(line)}</span>'
         f'{bar}<span class="x">{tokens}</span><span class="x">{cost}</span><span class="d">{took}</span></summary>'
-        f'<div class="in">{tree}{more}</div></details></li>'
     )
+    inside = _spans_html(line, limits, plain=plain) if limits.rows else ""
+    return f'<li value="{line.number}"><details{" open" if is_open else ""}>{row}{inside}</details></li>'
+
+
+def _spans_html(line: TurnLine, limits: Limits, *, plain: bool) -> str:
+    tree, shown = tree_html(line.view, limits, label=f"Spans of turn {line.number}", open_last=False, plain=plain)
+    missing = len(line.view.lines) - shown
+    lookup = code(call("get_trace", short_id(line.turn.trace_id)))
+    more = f'<p class="me">{plural(missing, "more span")}: {lookup}</p>' if missing else ""
+    return f'<div class="in">{tree}{more}</div>'
 
 
 def _answer(line: TurnLine) -> str:

@@ -175,3 +175,39 @@ def test_no_text_in_any_field_adds_an_element(values, kind):
 
     check(trace_html([span]))
     check(spans_html([span], by="span"))
+
+
+def test_a_hostile_session_comes_out_escaped_while_it_runs(hostile, hostile_card):
+    from mirascope_ops.analysis.turns import turn_of
+    from mirascope_ops.views.html_live import live_html
+    from mirascope_ops.views.live import LiveSession, live_text
+    from mirascope_ops.views.outline import outline
+    from mirascope_ops.views.session_outline import TurnLine
+
+    turn = turn_of(hostile)
+    line = TurnLine(turn, outline(turn.roots), 1, 1, hostile_card.session_id, is_first_of_child=False)
+    for running in (frozenset[str](), frozenset([turn.trace_id])):
+        live = LiveSession(
+            session_id=hostile_card.session_id,
+            attributes=hostile_card.attributes,
+            execution_count=3,
+            started=0,
+            now=5_000_000_000,
+            spans=len(hostile),
+            running=[span.name for span in hostile],
+            turns=1,
+            failed=1,
+            llm_calls=1,
+            input_tokens=1,
+            output_tokens=None,
+            cost=0.1,
+            past=[line, line],
+            shown=[line],
+            open_turns=running,
+        )
+
+        checker = check(live_html(live))
+
+        assert "<script>alert('x')</script>" in "".join(checker.text)
+        assert not DIRECT.search(live_text(live))
+        assert "\n" not in live_text(live)

@@ -1,0 +1,166 @@
+"""A session's card that is kept up to date while its cell runs, also while that blocks: `--live`, `session.live()`.
+
+A thread of ours makes the card and sends it as an update of an output that is there already; what a thread displays
+anew would land in whatever cell runs by then. In the end the card of the finished session takes the same place,
+so that this is what a saved notebook holds.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import uuid
+from contextlib import suppress
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from mirascope_ops import reading
+from mirascope_ops.core import guard
+from mirascope_ops.exceptions import NotFoundError
+from mirascope_ops.notebook.live_feed import LiveFeed
+from mirascope_ops.views.html_live import live_html
+from mirascope_ops.views.live import live_text
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from mirascope_ops.core.session import SessionContext
+    from mirascope_ops.views.live import LiveSession
+
+_SHORTEST_PAUSE: Final = 0.1  # seconds: at most ten updates in each
+_SHARE: Final = 0.02  # of the time that the cell runs; what the thread computes, the traced program waits for
+_SENDING: Final = 0.001  # seconds that a message costs in the kernel's own thread
+_LEAST: Final = 0.002  # seconds for the spans of one update
+_CLOCK_PAUSE: Final = 1.0  # seconds after which only the time is brought up to date
+_JOIN_SECONDS: Final = 5.0
+
+
+def is_possible(shell: Any) -> bool:
+    """Whether a shell has a front end that takes updates of an output: a terminal has none, `%%capture` hides it."""
+    if getattr(shell, "kernel", None) is None:
+        return False
+    from IPython.core.displaypub import CapturingDisplayPublisher
+
+    return not isinstance(shell.display_pub, CapturingDisplayPublisher)
+
+
+class LiveCard:
+    """One session's card in the output of the running cell.
+
+    Args:
+        context: The session.
+        shell: The InteractiveShell; its display publisher is kept, whatever takes its place in the meantime.
+    """
+
+    def __init__(self, context: SessionContext, shell: Any) -> None:
+        self._context = context
+        self._publish: Any = shell.display_pub.publish
+        self._id = uuid.uuid4().hex
+        self._feed = LiveFeed(context)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(
+            # The copied context holds the request that outputs belong to.
+            target=copy_context().run,
+            args=(self._run,),
+            name="mirascope_ops live card",
+            daemon=True,
+        )
+        self._finishing = threading.Lock()
+        self._finished = False
+
+    def start(self) -> None:
+        """Show the card, and keep it up to date from now on."""
+        self._feed.open()
+        try:
+            self._feed.again()
+            first = self._feed.read(time.time_ns())
+            self._send(_bundle(first) if first else {}, update=False)
+            self._thread.start()
+        except BaseException:
+            self._feed.close()
+            raise
+
+    def finish(self) -> None:
+        """Stop, and put the card of the session as it is now in the place; does nothing the second time."""
+        self._stopping.set()
+        self._feed.close()
+        if self._thread is not threading.current_thread() and self._thread.is_alive():
+            self._thread.join(_JOIN_SECONDS)
+        with self._finishing:
+            if self._finished:
+                return
+            self._finished = True
+            with suppress(NotFoundError):  # the store is switched off
+                card: Any = reading.session_card_of(self._context)
+                self._send(card._repr_mimebundle_(), update=True)
+
+    def _run(self) -> None:
+        """The thread: an update now and then, until it is over or the session is left."""
+        pause, spent = _SHORTEST_PAUSE, 0.0
+        began = told = time.monotonic()
+        try:
+            while not self._stopping.wait(pause):
+                if self._context.ended is not None:
+                    return self.finish()
+                before, now = time.thread_time(), time.monotonic()
+                if now - told >= _CLOCK_PAUSE:
+                    self._feed.again()
+                live = self._feed.read(time.time_ns(), max(_LEAST, (now - began) * _SHARE - spent))
+                if live is not None:
+                    told = now
+                    shown = _bundle(live)
+                    if self._stopping.is_set():
+                        break
+                    self._send(shown, update=True)
+                    spent += _SENDING
+                spent += time.thread_time() - before
+                pause = max(_SHORTEST_PAUSE, spent / _SHARE - (now - began))
+        except Exception as error:  # noqa: BLE001 - the cell goes on, and its card comes in the end
+            guard.report("updating a live card", error)
+        return None
+
+    def _send(self, bundle: dict[str, Any], *, update: bool) -> None:
+        self._publish(bundle, {}, transient={"display_id": self._id}, update=update)
+
+
+def _bundle(live: LiveSession) -> dict[str, Any]:
+    return {"text/html": live_html(live), "text/plain": live_text(live)}
+
+
+class Live:
+    """A card in the output of the running cell, as `session.live()` gives it; it may be used as `with`.
+
+    It is over when the session is left, when the cell is over, or when the block ends, whichever comes first.
+    Where there is no notebook this does nothing.
+
+    Args:
+        context: The session.
+    """
+
+    def __init__(self, context: SessionContext) -> None:
+        ipython: Any = sys.modules.get("IPython")  # a program without it has no notebook
+        self._shell: Any = None if ipython is None else ipython.get_ipython()
+        self._card = LiveCard(context, self._shell) if is_possible(self._shell) else None
+        if self._card is not None:
+            self._card.start()
+            self._shell.events.register("post_run_cell", self._cell_over)
+
+    def stop(self) -> None:
+        """Show the session's card as it is now, and follow it no more."""
+        if self._card is not None:
+            self._card.finish()
+            if self._cell_over in self._shell.events.callbacks["post_run_cell"]:
+                self._shell.events.unregister("post_run_cell", self._cell_over)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _cell_over(self, result: Any) -> None:
+        del result
+        self.stop()
