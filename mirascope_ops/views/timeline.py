@@ -141,7 +141,8 @@ _ATTRIBUTES, _EVENTS = map(_place, ("attributes", "events"))
 
 def _linked(np: Any, spans: Iterable[SpanRow]) -> tuple[Lineage, Any]:
     """Link spans to parents, as `lineage` does; quickly where each span is there once and no parent starts later."""
-    rows = sorted(spans, key=itemgetter(_START))
+    given = list(spans)
+    rows = sorted(given, key=itemgetter(_START))
     places = dict(zip(map(itemgetter(_SPAN), rows), range(len(rows)), strict=True))
     if len(places) == len(rows) and (not rows or rows[0].start > 0):
         above = map(places.get, map(itemgetter(_PARENT), rows), repeat(ROOT))
@@ -150,7 +151,7 @@ def _linked(np: Any, spans: Iterable[SpanRow]) -> tuple[Lineage, Any]:
         parents[traces[parents] != traces] = ROOT
         if not (parents >= np.arange(len(rows))).any():
             return Lineage(rows, parents, []), parents
-    linked = lineage(rows)
+    linked = lineage(given)  # of several with the same ids, the order decides
     return linked, np.array(linked.parents, dtype=np.int32)
 
 

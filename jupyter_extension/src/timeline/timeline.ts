@@ -96,7 +96,8 @@ export class Timeline implements Stage, Controls {
     parent.append(this.root);
     this.theme = readTheme(this.root);
     new Input(this.canvas, this);
-    const observer = new ResizeObserver(() => this.moved());
+    // Styles are known only once the elements stand in the page, which is when they first have a size.
+    const observer = new ResizeObserver(() => (this.theme.background ? this.moved() : this.themed()));
     observer.observe(this.stageBox);
     this.root.addEventListener("pointerdown", (event) => this.toolbar.pressed(event.target));
     this.endings.push(
