@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
+from mirascope_ops._optional import require
 from mirascope_ops.analysis.diff import Change, compare
 
 if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
+    from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs] - pandas ships none
+
     from mirascope_ops.analysis.diff import Figure
     from mirascope_ops.analysis.rows import SpanRow
+
+
+MIME_DATA_CHANGES = 100
 
 
 class SpanDiff(Sequence[Change]):
@@ -55,6 +64,82 @@ class SpanDiff(Sequence[Change]):
         from mirascope_ops.views.text_diff import diff_text
 
         return diff_text(self._comparison)
+
+    def to_pandas(self) -> DataFrame:
+        """Return the spans of both runs side by side as a DataFrame, one row each, before those below it.
+
+        The columns and their types are `mirascope_ops.analysis.schema.DIFF_SCHEMA`: what became of the span (`change`,
+        `differs`, `diff`), then each figure and text of the first run (`_a`), of the second (`_b`), and by how much it
+        differs (`_delta`).
+
+        Raises:
+            ImportError: pandas is not installed; the message says how.
+        """
+        from mirascope_ops.analysis.diff_frames import diff_frame
+
+        require("pandas", extra="notebook")
+        return diff_frame(self._comparison)
+
+    def summary(self) -> DataFrame:
+        """Return what the comparison comes to as a DataFrame of one row; several can be put together.
+
+        The columns and their types are `mirascope_ops.analysis.schema.DIFF_SUMMARY_SCHEMA`: how many spans are the
+        same, changed, moved, added and removed, then the figures of both runs and the differences.
+
+        Raises:
+            ImportError: pandas is not installed; the message says how.
+        """
+        from mirascope_ops.analysis.diff_frames import summary_frame
+
+        require("pandas", extra="notebook")
+        return summary_frame(self._comparison)
+
+    def to_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write the comparison to a file, as a page that needs nothing else.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The path.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        from pathlib import Path
+
+        from mirascope_ops.store import files
+        from mirascope_ops.views.html_page import page_html
+
+        place = Path(path).expanduser()
+        with files.written(place) as file:
+            file.write(page_html("Comparison of two runs", self._html()).encode())
+        return place
+
+    def _html(self) -> str:
+        from mirascope_ops.views.html_diff import diff_html
+
+        return diff_html(self._comparison)
+
+    def _data(self) -> dict[str, Any]:
+        changes = [
+            {
+                "what": change.what,
+                "turn": change.turn,
+                "name": change.span.name,
+                "trace_id": change.span.trace_id,
+                "span_id": change.span.span_id,
+                "places": len(change.places),
+            }
+            for change in self[:MIME_DATA_CHANGES]
+        ]
+        figures = [figure._asdict() for figure in self.figures]
+        return {"type": "diff", "count": len(self), "changes": changes, "figures": figures}
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from mirascope_ops.views.bundle import bundle, chosen
+
+        return chosen(bundle(self.to_text(), self._html(), self._data()), include, exclude)
 
     def __repr__(self) -> str:
         return self.to_text()

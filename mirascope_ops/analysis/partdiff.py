@@ -88,6 +88,27 @@ def passages(found: Found, effort: Effort | None = None) -> list[Passage]:
     return part_diff(as_parts(found.before), as_parts(found.after), noun=noun, effort=effort)
 
 
+def told(found: Found, effort: Effort | None = None) -> list[tuple[Sign, str]]:
+    """Compare the two values of a difference, as plain lines.
+
+    Args:
+        found: The difference.
+        effort: What it may cost, where several comparisons share it.
+
+    Returns:
+        Signs and lines; a part's role stands where its text begins, in each of the two versions.
+    """
+    lines: list[tuple[Sign, str]] = []
+    for passage in passages(found, effort):
+        begun: set[str] = set()
+        for line in passage.lines:
+            begins = line.sign != "…" and not begun & {line.sign, "="}
+            role = f"{passage.role}: " if passage.role and begins else ""
+            begun.add(line.sign)
+            lines.append((line.sign, role + line.text))
+    return lines
+
+
 def _equal(parts: Sequence[Part], first: int, last: int, noun: str) -> list[Passage]:
     """Give the equal parts next to changed ones, and a word on the others."""
     hidden = len(parts) - first - last

@@ -21,6 +21,7 @@ FLAG = "boolean"
 KINDS = ("llm", "embedding", "retriever", "tool", "agent", "chain", "other")
 STATUSES = ("unset", "ok", "error", "open", "interrupted")
 SPAN_KINDS = ("internal", "server", "client", "producer", "consumer")
+DIFFERENCES = ("same", "changed", "moved", "added", "removed")
 
 
 class Column(NamedTuple):
@@ -176,4 +177,71 @@ CONTEXT_SCHEMA: tuple[Column, ...] = (
     Column("growth", COUNT, "how much longer than in the call before, in the same session"),
     Column("cached", COUNT, "tokens of its prompt that came from the provider's cache"),
     Column("output_tokens", COUNT, "tokens of its answer"),
+)
+
+DIFF_SCHEMA: tuple[Column, ...] = (
+    Column("turn", COUNT, "the trace's place in the comparison, from 1"),
+    Column("depth", COUNT, "how deep the span is below its root, 0 at the root"),
+    Column("change", CATEGORY, "what became of the span; changed where it moved and changed", DIFFERENCES),
+    Column("differs", TEXT, "what differs, with commas between: prompt, output, error, ..."),
+    Column("name", TEXT, "the span's name, that of the second run where both have it"),
+    Column("kind", CATEGORY, "what it is for", KINDS),
+    Column("status_a", CATEGORY, "how it ended in the first run", STATUSES),
+    Column("status_b", CATEGORY, "how it ended in the second run", STATUSES),
+    Column("duration_a", DURATION, "its duration in the first run"),
+    Column("duration_b", DURATION, "its duration in the second run"),
+    Column("duration_delta", DURATION, "duration_b - duration_a"),
+    Column("ttft_a", DURATION, "its time to the first token in the first run"),
+    Column("ttft_b", DURATION, "its time to the first token in the second run"),
+    Column("ttft_delta", DURATION, "ttft_b - ttft_a"),
+    Column("input_tokens_a", COUNT, "tokens of its prompt in the first run, as in the spans table"),
+    Column("input_tokens_b", COUNT, "tokens of its prompt in the second run"),
+    Column("input_tokens_delta", COUNT, "input_tokens_b - input_tokens_a"),
+    Column("output_tokens_a", COUNT, "tokens of its answer in the first run"),
+    Column("output_tokens_b", COUNT, "tokens of its answer in the second run"),
+    Column("output_tokens_delta", COUNT, "output_tokens_b - output_tokens_a"),
+    Column("cost_a", NUMBER, "US dollars in the first run"),
+    Column("cost_b", NUMBER, "US dollars in the second run"),
+    Column("cost_delta", NUMBER, "cost_b - cost_a"),
+    Column("model_a", TEXT, "the model in the first run"),
+    Column("model_b", TEXT, "the model in the second run"),
+    Column("error_a", TEXT, "type and message of its error in the first run"),
+    Column("error_b", TEXT, "type and message of its error in the second run"),
+    Column("diff", TEXT, "the values that differ, line by line, with - and + before the lines; up to 4,000 characters"),
+    Column("input_a", TEXT, "what went in, in the first run: JSON, or plain text"),
+    Column("input_b", TEXT, "what went in, in the second run"),
+    Column("output_a", TEXT, "what came out, in the first run"),
+    Column("output_b", TEXT, "what came out, in the second run"),
+    Column("start_a", TIME, "when it started in the first run"),
+    Column("start_b", TIME, "when it started in the second run"),
+    Column("trace_id_a", TEXT, "32 hex digits, missing where the first run has no such span"),
+    Column("span_id_a", TEXT, "16 hex digits"),
+    Column("trace_id_b", TEXT, "32 hex digits, missing where the second run has no such span"),
+    Column("span_id_b", TEXT, "16 hex digits"),
+)
+
+DIFF_SUMMARY_SCHEMA: tuple[Column, ...] = (
+    Column("changes", COUNT, "number of changes, one for each cause"),
+    Column("same", COUNT, "spans that both runs have, in which nothing differs"),
+    Column("changed", COUNT, "spans that both runs have, in which something differs"),
+    Column("moved", COUNT, "spans that stand elsewhere, and in which nothing differs"),
+    Column("added", COUNT, "spans that only the second run has"),
+    Column("removed", COUNT, "spans that only the first run has"),
+    Column("new_errors", COUNT, "errors that only the second run has, each where it began"),
+    Column("fixed_errors", COUNT, "errors that only the first run has, each where it began"),
+    *(
+        Column(f"{name}_{end}", dtype, f"{words}{told}")
+        for name, dtype, words in (
+            ("duration", DURATION, "durations of all roots together"),
+            ("slowest_turn", DURATION, "the longest duration of a root"),
+            ("ttft", DURATION, "time to the first token of the first model call that streamed"),
+            ("input_tokens", COUNT, "tokens of all prompts"),
+            ("output_tokens", COUNT, "tokens of all answers"),
+            ("cost", NUMBER, "US dollars"),
+            ("llm_calls", COUNT, "number of model calls, each counted once"),
+            ("spans", COUNT, "number of spans"),
+            ("errors", COUNT, "number of errors, each counted once"),
+        )
+        for end, told in (("a", " in the first run"), ("b", " in the second run"), ("delta", ": b - a"))
+    ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mirascope_ops.analysis.partdiff import passages
+from mirascope_ops.analysis.partdiff import told
 from mirascope_ops.analysis.sequences import Effort
 from mirascope_ops.views.escape import one_line
 from mirascope_ops.views.format import count, duration, plural, tokens, usd
@@ -50,14 +50,8 @@ def change_line(change: Change) -> str:
 
 
 def _texts(change: Change, effort: Effort) -> list[str]:
-    found: list[str] = []
-    for passage in passages(change.places[0], effort):
-        told: set[str] = set()
-        for line in passage.lines:
-            # The role stands where its text begins, in each of the two versions.
-            role = f"{passage.role}: " if passage.role and not told & {line.sign, "="} else ""
-            told.add(line.sign)
-            found.append(f"  {_SIGNS.get(line.sign, line.sign)} {one_line(role + line.text, _WIDTH)}")
+    lines = told(change.places[0], effort)
+    found = [f"  {_SIGNS.get(sign, sign)} {one_line(text, _WIDTH)}" for sign, text in lines]
     found = [line for line in found if line.strip(" -+")]
     more = [f"  … {plural(len(found) - _MOST_LINES, 'more line')}"] if len(found) > _MOST_LINES else []
     return found[:_MOST_LINES] + more

@@ -20,6 +20,19 @@ STATUS = {
     "interrupted": ("◐", "interrupted"),
 }
 
+# The sign, not the hyphen: as wide as a plus.
+MINUS = "\N{MINUS SIGN}"
+
+# How a difference between two runs is marked: the style sheet's class, the sign, the word.
+CHANGE_MARKS = {
+    "added": ("ad", "+", "only in B"),
+    "removed": ("rm", MINUS, "only in A"),
+    "moved": ("", "↕", "moved"),
+    "changed": ("", "±", "changed"),
+    "error": ("er", "✕", "new error"),
+    "fixed": ("", "✓", "fixed"),
+}
+
 NO_SPANS = "No spans here yet. Decorate a function with @ops.trace and call it, or wrap code in ops.span(name)."
 NO_SESSIONS = "No sessions here. A session starts with ops.session(id), or with %%ops_session in a cell."
 
