@@ -44,6 +44,7 @@ from mirascope_ops.exceptions import (
     FormatError,
     NotFoundError,
     OpsError,
+    ReplayError,
     SessionError,
     StoreError,
     TraceTargetError,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from mirascope_ops.files import from_pandas, read_otlp, read_parquet
     from mirascope_ops.integrations.instrumentation import instrument, instrument_llm, uninstrument_llm
     from mirascope_ops.reading import get_session, get_trace, last_trace, sessions, spans, traces
+    from mirascope_ops.replaying import Replay
     from mirascope_ops.sessionset import Session, SessionSet
     from mirascope_ops.spanset import SpanSet, StoredTrace, TraceSet
 
@@ -76,6 +78,8 @@ __all__ = [
     "NotFoundError",
     "OpsError",
     "PropagatorFormat",
+    "Replay",
+    "ReplayError",
     "Session",
     "SessionContext",
     "SessionError",
@@ -124,6 +128,7 @@ __all__ = [
 
 # Names that are loaded on first use: a program that only traces needs none of what they bring in.
 _LAZY = {
+    "Replay": "replaying",
     "Session": "sessionset",
     "SessionProcessor": "core.processor",
     "SessionSet": "sessionset",
@@ -225,6 +230,11 @@ class _LazyBackend:
                     signature = str(known.get(keys.VERSION_SIGNATURE_HASH, ""))
                     found[str(known[keys.VERSION_HASH]), signature, str(known[keys.VERSION_NUMBER])] = None
         return list(found)
+
+    def replay(self, spans: SpanSet, function: Any, given: Mapping[str, Any]) -> Replay:
+        from mirascope_ops.replaying import replay
+
+        return replay(spans, function, given)
 
     def timeline(self, spans: Sequence[SpanRow], options: Mapping[str, Any]) -> Any:
         from mirascope_ops.views.figure import timeline_figure

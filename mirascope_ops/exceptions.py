@@ -6,6 +6,8 @@ Every one is an `OpsError`; where Python has a built-in for the same mistake, it
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class OpsError(Exception):
     """Base of every error that mirascope_ops raises on purpose."""
@@ -36,4 +38,14 @@ class StoreError(OpsError):
 
 
 class CheckError(OpsError, AssertionError):
-    """A run broke a bound that `check` was given; the message lists every breach."""
+    """A run broke a bound that `check` was given; the message lists every breach.
+
+    Attributes:
+        breaches: The same as data: `mirascope_ops.analysis.checks.Breach`, one for each line of the message.
+    """
+
+    breaches: tuple[Any, ...] = ()
+
+
+class ReplayError(OpsError):
+    """A traced call cannot be run again from its trace; the message says why, and what to give."""

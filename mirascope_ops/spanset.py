@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs] - pandas ships none
     from plotly.graph_objects import Figure  # pyright: ignore[reportMissingTypeStubs] - plotly ships none
 
+    from mirascope_ops.replaying import Replay
     from mirascope_ops.spandiff import SpanDiff
     from mirascope_ops.views.timeline_options import TimelineArguments
 
@@ -334,6 +335,26 @@ class SpanSet(Exports, Sequence[SpanRow]):
         from mirascope_ops.spandiff import SpanDiff
 
         return SpanDiff(self._spans, tuple(other.spans))
+
+    def replay(self, function: Callable[..., Any] | None = None, /, **overrides: Any) -> Replay:
+        """Run the traced function at the top of these spans again, in a trace of its own, and compare.
+
+        Arguments come from the trace, by the annotations of the function's parameters: JSON data, pydantic models,
+        dataclasses, enums, dates, paths and the like; never one that may differ from what was recorded. A method needs
+        its object: `trace.replay(self=agent)`. A function that is awaited is awaited here too: `await trace.replay()`.
+        For a call inside of a trace: `trace.below(span_id).replay()`.
+
+        Args:
+            function: What runs in place of the function that the trace names, which has to be loaded.
+            **overrides: Arguments in place of the recorded ones, by parameter.
+
+        Returns:
+            The result, the new trace and the differences.
+
+        Raises:
+            ReplayError: An argument cannot be made again, or the function is not found; the message says what to give.
+        """
+        return backend.get().replay(self, function, overrides)
 
     def to_text(self) -> str:
         """Return what a terminal shows: the tree of one trace, or a list of traces or spans."""

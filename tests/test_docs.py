@@ -7,7 +7,9 @@ import doctest
 import importlib
 import io
 import pkgutil
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from pytest_examples import find_examples
@@ -29,18 +31,20 @@ def store_and_settings_of_its_own(monkeypatch, llm_server):
         yield
 
 
-def test_the_readme_runs_from_top_to_bottom(capsys):
+def test_the_readme_runs_from_top_to_bottom(capsys, monkeypatch):
     blocks = [example for example in find_examples(README) if example.prefix.startswith("python")]
 
-    namespace = {"__name__": "readme"}
+    module = ModuleType("readme")
+    monkeypatch.setitem(sys.modules, "readme", module)
     for block in blocks:
         code = compile("\n" * block.start_line + block.source, README, "exec")
-        exec(code, namespace)
+        exec(code, vars(module))
 
     printed = capsys.readouterr().out
     assert len(blocks) > 3
     assert "The harbour opens at six." in printed
     assert "Hello! How can I help you?" in printed
+    assert "In a formal tone: When does the harbour open?" in printed
     assert "user-123" in printed
 
 

@@ -97,6 +97,8 @@ def test_public_names():
             "NotFoundError",
             "OpsError",
             "PropagatorFormat",
+            "Replay",
+            "ReplayError",
             "Session",
             "SessionContext",
             "SessionError",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from mirascope_ops.core import backend, capture, clock
 from mirascope_ops.exceptions import OpsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mirascope_ops.core.span import Span
+    from mirascope_ops.replaying import Replay
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -95,6 +96,32 @@ class Trace(Generic[R_co]):
     def timeline(self, **options: Any) -> Any:
         """Return the timeline of this call; options as for `SpanSet.timeline`."""
         return self.spans.timeline(**options)
+
+    def replay(self, function: Any = None, /, **overrides: Any) -> Replay:
+        """Run the call again, with the arguments that its span holds; see `SpanSet.replay`."""
+        return self.spans.replay(function, **overrides)
+
+    def diff(self, other: Any) -> Any:
+        """Compare this call with another run, such as what `.wrapped()` returned earlier; see `SpanSet.diff`."""
+        return self.spans.diff(other)
+
+    def check(self, *checks: Callable[[Self], object], **bounds: Any) -> Self:
+        """Raise one error that lists every bound that does not hold; the bounds are those of `SpanSet.check`.
+
+        Args:
+            *checks: Functions of this trace, such as `lambda trace: "Paris" in trace.result`.
+            **bounds: `max_cost`, `max_latency`, `max_tokens`, ...
+
+        Returns:
+            The trace itself: `answer.wrapped("...").check(max_latency=2).result`.
+
+        Raises:
+            CheckError: A bound does not hold.
+            TypeError: There is no such bound; the message names the nearest.
+            OpsError: There is no span to check, because tracing is disabled.
+        """
+        self.spans._check(self, checks, bounds)
+        return self
 
     def to_polars(self) -> Any:
         """Return the spans of this call as a polars DataFrame."""

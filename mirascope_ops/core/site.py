@@ -9,6 +9,7 @@ import orjson
 
 from mirascope_ops.core import attributes as keys
 from mirascope_ops.core import capture, masking
+from mirascope_ops.core import kinds as noted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,8 @@ _SELF_NAMES: Final = frozenset(("self", "cls", "mcs"))
 _IMMUTABLE: Final = (str, bytes, bool, int, float, complex, type(None))
 _JSON_TYPES: Final = {dict: "dict", list: "list", str: "str", bool: "bool", int: "int", float: "float"}
 SPAN_PARAMETER: Final = "trace_ctx"
+_PLAIN: Final = frozenset((str, bool, type(None)))
+_TYPES: Final = "<types>"  # among captured arguments
 
 
 class CallSite:
@@ -34,8 +37,9 @@ class CallSite:
     """
 
     __slots__ = (
-        "_annotations", "_by_keyword", "_defaults", "_mutable", "_positional", "_quick", "_rest", "_rest_by_name",
-        "attributes", "captures_arguments", "captures_result", "latest", "name", "skipped", "wants_span",
+        "_annotations", "_by_keyword", "_default_types", "_defaults", "_mutable", "_open", "_positional", "_quick",
+        "_rest", "_rest_by_name", "attributes", "captures_arguments", "captures_result", "latest", "name", "skipped",
+        "wants_span",
     )  # fmt: skip
 
     def __init__(
@@ -92,7 +96,16 @@ class CallSite:
         # Up to so many positional arguments can be captured as they come; -1 where each needs a look.
         needs_care = self._mutable or any(masking.is_secret(p.name) for p in parameters)
         self._quick = -1 if needs_care else len(self._positional)
-        self._annotations = {p.name: _type_text(p.annotation) for p in parameters if p.annotation is not kinds.empty}
+        self._annotations = {p.name: type_text(p.annotation) for p in parameters if p.annotation is not kinds.empty}
+        self._default_types = {
+            name: words
+            for name in self._defaults
+            if noted.is_open(self._annotations.get(name)) and (words := noted.odd(given[name])) is not None
+        }
+        # Of these the types are noted where JSON does not tell them; places and names of what is given by position.
+        self._open = tuple(
+            (place, name) for place, name in enumerate(self._positional) if noted.is_open(self._annotations.get(name))
+        )
 
     def capture_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         """Capture the arguments of a call, at once.
@@ -109,11 +122,15 @@ class CallSite:
             return None
         if self.skipped:
             args = args[self.skipped :]
-        if not kwargs and len(args) <= self._quick:
+        if not kwargs and len(args) <= self._quick and not (self._open and self._has_odd(args)):
             text = capture.dump_arguments(args)
             if text is not None:
                 return text
-        return capture.dump_fields((), (), self._bind(args, kwargs))
+        bound = self._bind(args, kwargs)
+        text = capture.dump_fields((), (), bound)
+        types = self._types_of_odd(bound)
+        # Types go under a name that no parameter has, past the user's own rule: they are none of the user's values.
+        return text if not types else f'{text[:-1]},"{_TYPES}":{orjson.dumps(types).decode()}}}'
 
     def capture_result(self, result: Any) -> Any:
         """Capture a result, at once; None where results are not captured."""
@@ -137,11 +154,34 @@ class CallSite:
         values: dict[str, Any] = (
             dict(zip(self._positional, cast("list[Any]", found), strict=False)) if by_position else found
         )
+        odd: dict[str, str] = values.pop(_TYPES, None) or {}
         for name, default in self._defaults.items():
             if name not in values:
                 values[name] = orjson.loads(default)
-        types = {name: self._annotations.get(name) or _json_type(value) for name, value in values.items()}
+                if name in self._default_types:
+                    odd[name] = self._default_types[name]
+        types = {
+            name: odd.get(name) or self._annotations.get(name) or _json_type(value) for name, value in values.items()
+        }
         return orjson.dumps(types).decode(), orjson.dumps(values).decode()
+
+    def _has_odd(self, args: tuple[Any, ...]) -> bool:
+        """Tell whether a type has to be noted."""
+        given = len(args)
+        for place, _ in self._open:
+            if place < given and type(args[place]) not in _PLAIN and noted.odd(args[place]) is not None:
+                return True
+        return False
+
+    def _types_of_odd(self, bound: dict[str, Any]) -> dict[str, str]:
+        """Return the types to note, by parameter."""
+        types: dict[str, str] = {}
+        for name, value in bound.items():
+            if noted.is_open(self._annotations.get(name)):
+                words = noted.odd([*value] if name == self._rest else value)
+                if words is not None:
+                    types[name] = words
+        return types
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Name the arguments. A call that does not fit fails by itself, in the user's function, not here."""
@@ -169,7 +209,7 @@ def qualified_name(fn: Callable[..., Any]) -> str:
     return str(qualname).rpartition("<locals>.")[2]
 
 
-def _type_text(annotation: Any) -> str:
+def type_text(annotation: Any) -> str:
     """Write an annotation as Mirascope does: a class's name, else its text."""
     if isinstance(annotation, str):  # a quoted one, under `from __future__ import annotations`, is quoted twice
         return annotation[1:-1] if annotation[:1] == annotation[-1:] and annotation[:1] in "'\"" else annotation

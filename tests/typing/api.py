@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -121,6 +121,17 @@ def a_trace_can_be_judged_and_looked_into(trace: ops.Trace[int]) -> None:
     trace.annotate(label="pass", reasoning="exact", metadata={"by": "Ada"})
     trace.tag("golden", "v2")
     trace.annotate("pass")  # pyright: ignore[reportCallIssue]
+
+
+async def a_trace_can_run_again(trace: ops.Trace[int], function: Callable[[str], str]) -> None:
+    assert_type(trace.replay(), ops.Replay)
+    assert_type(ops.last_trace().replay(function, question="why?"), ops.Replay)
+    assert_type(await ops.last_trace().replay(), ops.Replay)
+    replay = ops.spans().below("00f067aa0ba902b7").replay()
+    assert_type(replay.trace, ops.StoredTrace)
+    assert_type(replay.original, ops.SpanSet)
+    assert_type(replay.arguments, dict[str, Any])
+    assert_type(replay.to_text(), str)
 
 
 def bound_functions_keep_their_types() -> None:

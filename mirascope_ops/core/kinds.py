@@ -1,0 +1,109 @@
+"""Kinds: what a captured value was, where JSON alone does not tell.
+
+A tuple is written as a list, a date as text, an object as its description. An annotation tells them apart, unless it
+leaves open what it takes (`Any`, `Sequence[int]`, `str | datetime`, none at all); for those, and for those only, a call
+notes the type of an argument that is not plain JSON data.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from mirascope_ops.core.outline import type_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PLAIN_NAMES: Final = frozenset(("str", "bool", "int", "float", "list", "dict", "NoneType"))
+"""How types are called whose values JSON holds as they are."""
+WITHIN: Final = " of "
+"""Stands between the type of a container and the type of what in it is not plain."""
+NOT_FINITE: Final = "float (not finite)"
+LONG: Final = "int (more than 64 bits)"
+KEYS: Final = "dict (with keys that are no text)"
+
+_SURELY_PLAIN: Final = frozenset((str, bool, type(None)))
+_CONTAINERS: Final = frozenset((list, dict, tuple, set, frozenset))
+_MOST: Final = 32 * 1024  # values that are looked at; a bigger one is cut
+_OPEN: Final = re.compile(
+    r"""\b(?:Any|object|float|Union|Optional|Annotated|[A-Z]\d?)\b
+    |\b(?:(?:Mutable)?(?:Sequence|Set|Mapping)|Collection|Iterable|Container|Reversible)\b
+    |\b(?:list|dict|tuple|set|frozenset)\b(?!\[)""",
+    re.VERBOSE,
+)
+
+
+@lru_cache(maxsize=4096)
+def is_open(annotation: str | None) -> bool:
+    """Tell whether an annotation leaves open what a value is that was captured under it.
+
+    Args:
+        annotation: Its text; None where there is none.
+
+    Example:
+        >>> is_open("dict[str, Any]"), is_open("str | datetime"), is_open("str | None"), is_open(None)
+        (True, True, False, True)
+    """
+    if annotation is None:
+        return True
+    members = [member for member in annotation.split("|") if member.strip() not in ("None", "")]
+    return len(members) > 1 or _OPEN.search(annotation) is not None
+
+
+def odd(value: Any) -> str | None:
+    """Return the type of a value that is not plain JSON data, in words; None for one that is.
+
+    Args:
+        value: Anything; none of its code is run.
+
+    Example:
+        >>> odd([1, "a", {"b": None}]) is None, odd([1, (2, 3)]), odd(())
+        (True, 'list of tuple', 'tuple')
+    """
+    kind = cast("type[Any]", type(value))
+    if kind not in _CONTAINERS:
+        return _odd_atom(value, kind)
+    try:
+        inside, outside = _odd_inside(value, kind), _odd_container(value, kind)
+    except RuntimeError:  # another thread changes it at this moment
+        return None
+    if inside is None:
+        return outside
+    return f"{outside or kind.__name__}{WITHIN}{inside}"
+
+
+def _odd_atom(value: Any, kind: type[Any]) -> str | None:
+    if kind in _SURELY_PLAIN:
+        return None
+    if kind is float:
+        return None if value - value == 0 else NOT_FINITE
+    if kind is int:
+        return None if -(2**63) <= value < 2**64 else LONG
+    return type_name(kind)
+
+
+def _odd_container(value: Any, kind: type[Any]) -> str | None:
+    if kind is dict:
+        return None if all(type(key) is str for key in value) else KEYS
+    return None if kind is list else kind.__name__
+
+
+def _odd_inside(value: Any, kind: type[Any]) -> str | None:
+    groups: list[Iterable[Any]] = [value.values() if kind is dict else value]
+    looked = 0
+    for group in groups:  # grows while it is gone through
+        for item in group:
+            looked += 1
+            if looked > _MOST:
+                return None
+            inner = cast("type[Any]", type(item))
+            if inner in _SURELY_PLAIN:
+                continue
+            if inner is list or inner is dict:
+                groups.append(item.values() if inner is dict else item)
+            found = _odd_container(item, inner) if inner in _CONTAINERS else _odd_atom(item, inner)
+            if found is not None:
+                return found
+    return None
