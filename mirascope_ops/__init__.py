@@ -209,6 +209,20 @@ class _LazyBackend:
     def session(self, context: SessionContext) -> Session:
         return self._reading.session_card_of(context)
 
+    def review(self, spans: Sequence[SpanRow], by: str | None) -> Any:
+        from mirascope_ops.views.timeline_bundle import bundle
+
+        built = bundle("review") if _has_frontend() else None
+        if built is None:
+            message = (
+                "review() is a widget of notebooks, and there is none here. In a script, judge by "
+                'trace.annotate(label="pass", reasoning="...", metadata={"score": 5}).'
+            )
+            raise OpsError(message)
+        from mirascope_ops.notebook.review import Review
+
+        return Review(spans, built, by)
+
     def live(self, context: SessionContext) -> Any:
         from mirascope_ops.notebook.live import Live
 

@@ -356,6 +356,21 @@ class SpanSet(Exports, Sequence[SpanRow]):
         """
         return backend.get().replay(self, function, overrides)
 
+    def review(self, *, by: Literal["trace", "span"] | None = None) -> Any:
+        """Return a widget in which these traces are judged one after the other: pass, fail, score, note.
+
+        Each judgement is an annotation, in the store at once: `review()` of the same traces, in a later kernel too,
+        goes on where none has been made. Tables and views show the newest.
+
+        Args:
+            by: What is judged: each "trace" (a session's turns), or each "span"; None takes traces where the spans
+                come with their trees, spans where they were picked out of them.
+
+        Raises:
+            OpsError: There is no notebook; the message says what to write instead.
+        """
+        return backend.get().review(self._spans, by)
+
     def to_text(self) -> str:
         """Return what a terminal shows: the tree of one trace, or a list of traces or spans."""
         from mirascope_ops.views import text
@@ -512,6 +527,10 @@ class TraceSet(Exports, Sequence[StoredTrace]):
     def timeline(self, **options: Unpack[TimelineArguments]) -> Any:
         """Return the timeline of all spans; options as for `SpanSet.timeline`."""
         return self.spans.timeline(**options)
+
+    def review(self) -> Any:
+        """Return a widget in which these traces are judged one after the other; see `SpanSet.review`."""
+        return backend.get().review(self._all(), "trace")
 
     def to_text(self) -> str:
         """Return the traces as a list in text."""

@@ -26,6 +26,7 @@ from mirascope_ops.analysis.schema import (
 )
 from mirascope_ops.analysis.stats import innermost_calls
 from mirascope_ops.analysis.values import text
+from mirascope_ops.analysis.verdicts import verdict_of_trace
 from mirascope_ops.exceptions import ConfigurationError
 from mirascope_ops.store import codec
 
@@ -237,7 +238,9 @@ def sessions_frame(cards: Sequence[SessionCard]) -> DataFrame:
 
 def _of_turn(turn: Turn) -> dict[str, Any]:
     fields = ("trace_id", "session_id", "name", "user", "assistant", "model", "error", "recovered")
-    return {name: getattr(turn, name) for name in fields}
+    verdict = verdict_of_trace([root.span for root in turn.roots])
+    label, score, note = (None, None, None) if verdict is None else verdict[:3]
+    return {**{name: getattr(turn, name) for name in fields}, "label": label, "score": score, "note": note}
 
 
 def _frame(schema: Sequence[Column], rows: Sequence[dict[str, Any]]) -> DataFrame:

@@ -102,6 +102,9 @@ TRACES_SCHEMA: tuple[Column, ...] = (
     Column("cost", NUMBER, "US dollars as reported"),
     Column("error", TEXT, "the error's message where the trace failed"),
     Column("recovered", TEXT, "the message of an error inside a trace that went well"),
+    Column("label", TEXT, "the newest judgement on its root, such as pass or fail"),
+    Column("score", NUMBER, "the score in that judgement"),
+    Column("note", TEXT, "the note in that judgement"),
 )
 
 TURNS_SCHEMA: tuple[Column, ...] = (
@@ -118,6 +121,9 @@ TURNS_SCHEMA: tuple[Column, ...] = (
     Column("cost", NUMBER, "US dollars as reported"),
     Column("llm_calls", COUNT, "number of model calls, each counted once"),
     Column("error", TEXT, "the error's message where the turn failed"),
+    Column("label", TEXT, "the newest judgement on its root, such as pass or fail"),
+    Column("score", NUMBER, "the score in that judgement"),
+    Column("note", TEXT, "the note in that judgement"),
 )
 
 MESSAGES_SCHEMA: tuple[Column, ...] = (

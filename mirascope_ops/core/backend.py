@@ -46,6 +46,10 @@ class Backend(Protocol):
         """Return the stored session of this context: spans, turns, tables, views."""
         ...
 
+    def review(self, spans: Any, by: str | None) -> Any:
+        """Return a widget in which spans or their traces are judged."""
+        ...
+
     def live(self, context: SessionContext) -> Any:
         """Show the session's card where this is called, and keep it up to date."""
         ...

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from mirascope_ops.analysis.stats import totals
 from mirascope_ops.analysis.tree import forest
 from mirascope_ops.analysis.turns import turns
+from mirascope_ops.analysis.verdicts import verdict_of, verdict_of_trace
 from mirascope_ops.views.budget import Limits, fit
 from mirascope_ops.views.escape import html_text, one_line
 from mirascope_ops.views.format import axis_step, count, duration, mark, plural, short_id, token_flow, usd
@@ -17,6 +18,7 @@ from mirascope_ops.views.html_trace import empty_html, trace_html
 from mirascope_ops.views.outline import Outline, error_line, outline
 from mirascope_ops.views.styles import kind_class
 from mirascope_ops.views.trace_list import Order, as_traces, by_trace, order_word, percentile
+from mirascope_ops.views.verdicts import verdict_html
 from mirascope_ops.views.words import NO_SPANS, trace_status
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class _Trace:
     def __init__(self, spans: Sequence[SpanRow]) -> None:
         roots: list[Node] = forest(spans)
         self.spans = spans
+        self.roots = roots
         self.view: Outline = outline(roots)
         self.root: SpanRow = roots[0].span
         self.totals: Totals = totals(spans)
@@ -67,6 +70,7 @@ def _columns(first: str, last: str, scale: str) -> tuple[tuple[str, str], ...]:
     return (
         (first, "nm"),
         ("Status", ""),
+        ("Verdict", ""),
         ("Input", "gr"),
         (scale, "h7"),
         ("Duration", "nu"),
@@ -127,6 +131,7 @@ def _trace_row(one: _Trace, end: int) -> list[str]:
         took=one.totals.duration,
         end=end,
         used=one.totals,
+        verdict=verdict_html(verdict_of_trace([node.span for node in one.roots])),
         spans=count(one.totals.spans),
         identifier=one.root.trace_id,
     )
@@ -141,6 +146,7 @@ def _cells(
     took: int | None,
     end: int,
     used: Totals | SpanRow,
+    verdict: str,
     spans: str,
     identifier: str,
 ) -> list[str]:
@@ -149,6 +155,7 @@ def _cells(
     return [
         f'{icon(span.kind)} <span dir="auto">{name_html(span.name, 60)}</span>',
         status,
+        verdict,
         html_text(said),
         bar if took is not None else "",
         duration(took) if took is not None else "",
@@ -184,6 +191,7 @@ def _spans(spans: Sequence[SpanRow], limits: Limits) -> str:
                 took=span.duration,
                 end=end,
                 used=span,
+                verdict=verdict_html(verdict_of(span.annotations)),
                 spans=cell,
                 identifier=span.trace_id,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mirascope_ops.analysis.verdicts import verdict_of_trace
 from mirascope_ops.views.budget import Limits, fit
 from mirascope_ops.views.escape import html_text, one_line
 from mirascope_ops.views.format import count, date, duration, plural, short_id, token_flow, usd
@@ -27,6 +28,7 @@ from mirascope_ops.views.html_parts import (
 from mirascope_ops.views.html_tree import reports_usage, tree_html
 from mirascope_ops.views.session_outline import SessionOutline, TurnLine, session_outline
 from mirascope_ops.views.sparks import latency_figure, tokens_per_turn_figure
+from mirascope_ops.views.verdicts import verdict_html
 from mirascope_ops.views.words import STATUS, run_words, session_word
 
 if TYPE_CHECKING:
@@ -228,6 +230,8 @@ def _answer(line: TurnLine) -> str:
         states = {root.span.status for root in turn.roots}
         state = next((word for word in ("open", "interrupted") if word in states), "")
         name, words = "as", STATUS[state][1] if state else "no answer recorded"
+    verdict = verdict_html(verdict_of_trace([root.span for root in turn.roots]))
+    words = f"{verdict} · {words}" if verdict else words
     return f'<span class="{name}" dir="auto">{unseen(" ")}{words}{unseen(" · ")}</span>'
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mirascope_ops.analysis.stats import totals
 from mirascope_ops.analysis.tree import forest
+from mirascope_ops.analysis.verdicts import verdict_of_trace
 from mirascope_ops.views.budget import Limits, fit
 from mirascope_ops.views.format import count, duration, plural
 from mirascope_ops.views.html_panel import panel_html
@@ -27,6 +28,7 @@ from mirascope_ops.views.html_parts import (
 )
 from mirascope_ops.views.html_tree import tree_html
 from mirascope_ops.views.outline import Outline, outline
+from mirascope_ops.views.verdicts import verdict_html
 from mirascope_ops.views.words import NO_SPANS, trace_status
 
 if TYPE_CHECKING:
@@ -70,7 +72,8 @@ def _trace(view: Outline, roots: Sequence[Node], figures: Totals, limits: Limits
     if len(roots) > 1:
         title += f" and {plural(len(roots) - 1, 'more root')}"
     tree, shown = tree_html(view, limits, label=f"Spans of trace {first.name}")
-    head = header(title, status_html(status, word or None), where(first), trace_figures(figures))
+    judged = [verdict_html(verdict_of_trace([node.span for node in roots])), *where(first)]
+    head = header(title, status_html(status, word or None), judged, trace_figures(figures))
     table = code("trace.to_pandas()")
     missing = len(view.lines) - shown
     notes = [f"{count(shown)} of {plural(len(view.lines), 'span')} shown"]

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Literal
 from mirascope_ops.analysis.stats import totals
 from mirascope_ops.analysis.tree import forest
 from mirascope_ops.analysis.turns import turns
+from mirascope_ops.analysis.verdicts import verdict_of, verdict_of_trace
 from mirascope_ops.views.escape import one_line
 from mirascope_ops.views.format import count, date, duration, plural, short_id, token_flow, usd
 from mirascope_ops.views.hints import hint
 from mirascope_ops.views.outline import error_line, outline
 from mirascope_ops.views.text_trace import name_text, status_text, trace_text
 from mirascope_ops.views.trace_list import as_traces, by_trace, sum_known
+from mirascope_ops.views.verdicts import verdict_text
 from mirascope_ops.views.words import NO_SESSIONS, NO_SPANS, trace_status
 
 if TYPE_CHECKING:
@@ -81,10 +83,10 @@ def spans_text(spans: Sequence[SpanRow], *, by: Literal["trace", "span"] | None 
         if by is None and len(groups) == 1:
             return trace_text(spans)
         rows = [_trace_row(group) for group in groups[:_MOST_ROWS]]
-        heads = ("trace", "status", "duration", "tokens", "cost", "spans", "id", "input")
+        heads = ("trace", "status", "verdict", "duration", "tokens", "cost", "spans", "id", "input")
         return _list("Traces", heads, rows, len(groups), "more trace")
     rows = [_span_row(span) for span in spans[:_MOST_ROWS]]
-    heads = ("span", "status", "duration", "tokens", "cost", "trace", "about")
+    heads = ("span", "status", "verdict", "duration", "tokens", "cost", "trace", "about")
     return _list("Spans", heads, rows, len(spans), "more span")
 
 
@@ -109,6 +111,7 @@ def _trace_row(spans: Sequence[SpanRow]) -> list[str]:
     return [
         f"{root.span.kind} {name_text(root.span.name, 40)}",
         status_text(status, "ok, recovered" if word else ""),
+        verdict_text(verdict_of_trace([node.span for node in roots])),
         duration(figures.duration) if figures.duration is not None else "",
         token_flow(figures.input_tokens, figures.output_tokens),
         usd(figures.cost) if figures.cost is not None else "",
@@ -123,6 +126,7 @@ def _span_row(span: SpanRow) -> list[str]:
     return [
         f"{span.kind} {name_text(span.name, 40)}",
         status_text(span.status),
+        verdict_text(verdict_of(span.annotations)),
         duration(span.duration) if span.duration is not None else "",
         token_flow(span.input_tokens, span.output_tokens),
         usd(span.cost) if span.cost is not None else "",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mirascope_ops.analysis.verdicts import verdict_of_trace
 from mirascope_ops.views.escape import one_line
 from mirascope_ops.views.format import count, date, duration, plural, token_flow, usd
 from mirascope_ops.views.session_outline import SessionOutline, TurnLine, session_outline
 from mirascope_ops.views.text_trace import joined, name_text, status_text
+from mirascope_ops.views.verdicts import verdict_text
 from mirascope_ops.views.words import NO_SPANS, run_words, session_word
 
 if TYPE_CHECKING:
@@ -104,6 +106,7 @@ def _turn(line: TurnLine, indent: str) -> list[str]:
         f"{used} tokens" if used else "",
         usd(totals.cost) if totals.cost is not None else "",
         f"trace {name_text(turn.trace_id, 40)}",
+        verdict_text(verdict_of_trace([root.span for root in turn.roots])),
     )
     lead = f"{indent}{line.number}. "
     under = " " * len(lead)
