@@ -37,6 +37,7 @@ def delete_sessions(connection: sqlite3.Connection, session_ids: Sequence[str]) 
             SELECT 1 FROM spans s WHERE s.trace_id = annotations.trace_id AND s.span_id = annotations.span_id)"""
     )
     connection.execute(f"DELETE FROM runs WHERE {condition}", parameters)  # noqa: S608 - values are parameters
+    connection.execute(f"DELETE FROM sessions WHERE {condition}", parameters)  # noqa: S608 - values are parameters
     connection.execute("DROP TABLE temp.affected")
     _delete_unused_resources(connection)
     return deleted
@@ -61,6 +62,11 @@ def forget_empty_sessions(connection: sqlite3.Connection, before: int) -> None:
         """DELETE FROM runs WHERE start < ?
         AND NOT EXISTS (SELECT 1 FROM spans s WHERE s.session_id = runs.session_id)""",
         (before,),
+    )
+    connection.execute(
+        """DELETE FROM sessions WHERE stale
+        AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.session_id = sessions.session_id)
+        AND NOT EXISTS (SELECT 1 FROM spans s WHERE s.session_id = sessions.session_id)"""
     )
     _delete_unused_resources(connection)
 
@@ -115,5 +121,5 @@ def _is_open(dead: Collection[int]) -> str:
 
 
 def _delete_unused_resources(connection: sqlite3.Connection) -> None:
-    # They are few, and one in use is found at once.
+    # They are few, and the index tells of each whether it is in use.
     connection.execute("DELETE FROM resources WHERE NOT EXISTS (SELECT 1 FROM spans s WHERE s.resource = resources.id)")

@@ -11,10 +11,14 @@ from mirascope_ops.core import guard
 from mirascope_ops.exceptions import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mirascope_ops.store.protocol import Store
 
 _GATHER_SECONDS: Final = 30.0
 _RETURN_SECONDS: Final = 2.0
+_SETTLE_SECONDS: Final = 10.0
+_SETTLED_AT_ONCE: Final = 200  # sessions in one transaction
 _PURGE_SECONDS: Final = 3600.0
 _BACKWARDS_SECONDS: Final = 1.0  # clocks that are kept right by the network go back by less
 
@@ -42,6 +46,7 @@ class Housekeeping:
         self._kept = kept
         self._stop = stop
         self._gather_at = self._purge_at = 0.0
+        self._settle_at = _SETTLE_SECONDS
         self._purging: threading.Thread | None = None
         self._ahead = _ahead()
 
@@ -59,7 +64,18 @@ class Housekeeping:
         if now >= self._purge_at:
             self._purge_at = now + _PURGE_SECONDS
             self._start_purge()
+        if now >= self._settle_at and not self._kept.rescued:
+            more = self._settle()
+            self._settle_at = now if more else now + _SETTLE_SECONDS
         self._look_at_the_clock()
+
+    def _settle(self) -> bool:
+        """Have some sessions added up that were left alone; returns whether there may be more."""
+        settle: Callable[[int], int] | None = getattr(self._kept.store, "settle", None)
+        try:
+            return settle is not None and settle(_SETTLED_AT_ONCE) == _SETTLED_AT_ONCE
+        except StoreError:  # of which the next write tells
+            return False
 
     def _start_purge(self) -> None:
         """Enforce the retention in a thread of its own: it may take long, and spans must be written meanwhile."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from mirascope_ops.store.codec import decode, encode
 from mirascope_ops.store.records import SessionRecord
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from mirascope_ops.store.records import RunRecord, SessionQuery
+
+
+_SESSION_ID: Final = itemgetter(SessionRecord._fields.index("session_id"))
+_LAST_SEEN: Final = itemgetter(SessionRecord._fields.index("last_seen"))
 
 
 class SpanTotals(NamedTuple):
@@ -75,15 +80,20 @@ def session_record(
 def select(sessions: Iterable[SessionRecord], query: SessionQuery) -> list[SessionRecord]:
     """Keep the sessions that fit, the one last seen first, and of those seen at once the smaller id first."""
     wanted = None if query.session_ids is None else set(query.session_ids)
-    found = [
-        session
-        for session in sessions
-        if (wanted is None or session.session_id in wanted)
-        and (query.since is None or session.last_seen >= query.since)
-        and (query.until is None or session.first_seen < query.until)
-        and has_attributes(session.attributes, query.attributes)
-    ]
-    found.sort(key=lambda session: (-session.last_seen, session.session_id))
+    if wanted is None and query.since is None and query.until is None and not query.attributes:
+        found = list(sessions)
+    else:
+        found = [
+            session
+            for session in sessions
+            if (wanted is None or session.session_id in wanted)
+            and (query.since is None or session.last_seen >= query.since)
+            and (query.until is None or session.first_seen < query.until)
+            and has_attributes(session.attributes, query.attributes)
+        ]
+    # Two sorts, each by what is there already: with tens of thousands of sessions, making keys would take longest.
+    found.sort(key=_SESSION_ID)
+    found.sort(key=_LAST_SEEN, reverse=True)
     return found if query.limit is None else found[: max(query.limit, 0)]
 
 

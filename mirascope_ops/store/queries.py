@@ -84,17 +84,30 @@ def spans_statement(
     where = str(condition)
     parameters = condition.parameters
     newest = query.whole_traces and query.limit is not None
-    if query.whole_traces and (where != _EVERYTHING or newest):
-        some = "GROUP BY trace_id ORDER BY max(start) DESC, max(id) DESC LIMIT ?" if newest else ""
-        where = f"trace_id IN (SELECT trace_id FROM spans WHERE {where} {some})"  # noqa: S608 - values are parameters
     if newest:
-        parameters = [*parameters, max(query.limit or 0, 0)]
+        chosen = Condition(connection)
+        chosen.add_in("trace_id", _newest_traces(connection, condition, max(query.limit or 0, 0)))
+        where, parameters = str(chosen), chosen.parameters
+    elif query.whole_traces and where != _EVERYTHING:
+        where = f"trace_id IN (SELECT trace_id FROM spans WHERE {where})"  # noqa: S608 - values are parameters
     if query.limit is None or newest:
         order = "ORDER BY start, id"
     else:
         order = "ORDER BY start DESC, id DESC LIMIT ?"
         parameters = [*parameters, max(query.limit, 0)]
     return f"SELECT {SPAN_SELECTION}, s.process FROM spans s WHERE {where} {order}", parameters  # noqa: S608 - values are parameters
+
+
+def _newest_traces(connection: sqlite3.Connection, condition: Condition, most: int) -> list[str]:
+    """Name the traces to which the newest spans that fit belong: going back from the last one, not through all."""
+    found: dict[str, None] = {}
+    if most:
+        statement = f"SELECT trace_id FROM spans s WHERE {condition} ORDER BY start DESC, id DESC"  # noqa: S608 - values are parameters
+        for (trace_id,) in connection.execute(statement, condition.parameters):
+            found[trace_id] = None
+            if len(found) == most:
+                break
+    return list(found)
 
 
 def _condition(connection: sqlite3.Connection, query: SpanQuery, dead: Collection[int]) -> Condition:

@@ -89,6 +89,43 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX annotations_by_trace ON annotations (trace_id)",
     ),
+    (
+        # A resource that nothing uses is found without looking at every span.
+        "CREATE INDEX spans_by_resource ON spans (resource) WHERE resource IS NOT NULL",
+        # What `Store.sessions` tells of each session, added up beforehand (`summing`): a list of sessions must not
+        # look at millions of spans. Triggers, so that no way of writing can forget it: whatever changes what a session
+        # consists of makes its sums stale, and stale ones are added up anew.
+        """CREATE TABLE sessions (
+            session_id TEXT PRIMARY KEY,
+            stale INTEGER NOT NULL DEFAULT 1,
+            parent_session_id TEXT,
+            attributes TEXT,
+            first_seen INTEGER,
+            last_seen INTEGER,
+            runs INTEGER,
+            spans INTEGER,
+            traces INTEGER,
+            errors INTEGER
+        ) WITHOUT ROWID""",
+        "CREATE INDEX sessions_stale ON sessions (session_id) WHERE stale",
+        "CREATE INDEX sessions_by_last_seen ON sessions (last_seen) WHERE NOT stale",
+        *(
+            f"""CREATE TRIGGER {table}_{event} AFTER {event} ON {table} WHEN {row}.session_id IS NOT NULL BEGIN
+                INSERT INTO sessions (session_id) VALUES ({row}.session_id)
+                ON CONFLICT (session_id) DO UPDATE SET stale = 1 WHERE NOT stale;
+            END"""  # noqa: S608 - our own names
+            for table in ("spans", "runs")
+            for event, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD"))
+        ),
+        # A span that is written again may have another session than before.
+        """CREATE TRIGGER spans_moved AFTER UPDATE OF session_id ON spans
+            WHEN OLD.session_id IS NOT NULL AND OLD.session_id IS NOT NEW.session_id BEGIN
+                INSERT INTO sessions (session_id) VALUES (OLD.session_id)
+                ON CONFLICT (session_id) DO UPDATE SET stale = 1 WHERE NOT stale;
+            END""",
+        """INSERT INTO sessions (session_id)
+            SELECT session_id FROM spans WHERE session_id IS NOT NULL UNION SELECT session_id FROM runs""",
+    ),
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

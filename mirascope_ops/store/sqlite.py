@@ -10,10 +10,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mirascope_ops.store import codec, deletion, location, moving, process
+from mirascope_ops.store import codec, deletion, location, moving, process, summing
 from mirascope_ops.store.codec import ANNOTATION_COLUMNS, RUN_COLUMNS, SPAN_COLUMNS
 from mirascope_ops.store.connections import PATIENCE, Connections
-from mirascope_ops.store.listing import SpanTotals, select, session_record
 from mirascope_ops.store.protocol import Retention, StoreStats
 from mirascope_ops.store.queries import Condition, spans_statement
 from mirascope_ops.store.records import SpanQuery
@@ -167,27 +166,7 @@ class SqliteStore:
     def sessions(self, query: SessionQuery) -> list[SessionRecord]:
         """List the sessions that fit; see `Store.sessions`."""
         with self._connections.reading() as connection:
-            condition = Condition(connection)
-            condition.add("session_id IS NOT NULL")
-            condition.add_in("session_id", query.session_ids)
-            totals = {
-                row[0]: SpanTotals(*row[1:])
-                for row in connection.execute(
-                    f"""SELECT session_id, min(start), max(max(start, coalesce("end", start))), count(*),
-                        count(DISTINCT trace_id), sum(status = 'error')
-                        FROM spans WHERE {condition} GROUP BY session_id""",  # noqa: S608 - values are parameters
-                    condition.parameters,
-                )
-            }
-            runs: dict[str, list[RunRecord]] = {session_id: [] for session_id in totals}
-            for row in connection.execute(f"{_RUNS} WHERE {condition} ORDER BY r.start, r.id", condition.parameters):
-                runs.setdefault(row[1], []).append(codec.run_of(row))
-            attributes = {
-                session_id: _newest_attributes(connection, session_id) for session_id, own in runs.items() if not own
-            }
-        return select(
-            (session_record(key, own, totals.get(key), attributes.get(key)) for key, own in runs.items()), query
-        )
+            return summing.sessions(connection, query)
 
     def annotations(self, trace_ids: Sequence[str]) -> list[AnnotationRecord]:
         """Give the annotations of these traces; see `Store.annotations`."""
@@ -281,6 +260,21 @@ class SqliteStore:
         if deleted:
             self._give_space_back()
         return deleted
+
+    def settle(self, most: int = 200) -> int:
+        """Write down what sessions add up to that have been left alone, so that listing them is quick.
+
+        Args:
+            most: How many sessions at a time.
+
+        Returns:
+            How many were; fewer than `most` where there are no more.
+        """
+        with self._connections.reading() as connection:
+            if not summing.quiet(connection, time.time_ns(), 1):
+                return 0  # mostly: then nobody need wait for us
+        with self._connections.writing() as connection:
+            return summing.settle(connection, time.time_ns(), most)
 
     def vacuum(self) -> None:
         """Write the file anew without gaps; other processes wait meanwhile."""
@@ -418,13 +412,3 @@ def _read_resources(connection: sqlite3.Connection, numbers: Collection[int | No
             row = connection.execute("SELECT attributes FROM resources WHERE id = ?", (number,)).fetchone()
             resources[number] = codec.decode(row[0]) if row else {}
     return resources
-
-
-def _newest_attributes(connection: sqlite3.Connection, session_id: str) -> str | None:
-    row = connection.execute(
-        """SELECT session_attributes FROM spans
-        WHERE session_id = ? AND session_attributes IS NOT NULL AND session_attributes != '{}'
-        ORDER BY start DESC, id DESC LIMIT 1""",
-        (session_id,),
-    ).fetchone()
-    return row[0] if row else None
