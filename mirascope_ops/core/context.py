@@ -37,7 +37,9 @@ class _PublicContext:
     def set(self, value: Context) -> Token[Context]:
         return otel_context.attach(value)
 
-    def reset(self, token: Token[Context]) -> None:
+    def reset(self, token: Token[Context] | Context) -> None:
+        if isinstance(token, Context):  # as a ContextVar has it, of what is no token
+            raise TypeError(token)
         otel_context.detach(token)
 
 
@@ -77,7 +79,13 @@ attach_context: Final = _set
 """Make a whole Context current; returns what `detach` needs."""
 
 
-def detach(token: Token[Context], key: str, value: object) -> None:
+def before(token: Token[Context] | Context) -> Context:
+    """Return the Context to which a way back leads: a token, or the Context itself."""
+    old: Any = token if isinstance(token, Context) else getattr(token, "old_value", None)
+    return old if isinstance(old, Context) else Context()
+
+
+def detach(token: Token[Context] | Context, key: str, value: object) -> None:
     """Undo `attach(key, value)`; never raises.
 
     A token can be reset only in the `contextvars.Context` in which it was made. Elsewhere (a generator closed
@@ -85,13 +93,13 @@ def detach(token: Token[Context], key: str, value: object) -> None:
     current, and another's is left alone.
 
     Args:
-        token: What `attach` returned.
+        token: What `attach` returned, or the Context that is to take its place.
         key: The key given to it.
         value: The value given to it.
     """
     try:
-        CONTEXT.reset(token)
-    except (ValueError, RuntimeError):
+        CONTEXT.reset(cast("Token[Context]", token))
+    except (ValueError, RuntimeError, TypeError):
         if get().get(key) is value:
             _put_back(token)
 
@@ -115,6 +123,5 @@ def reset(variable: ContextVar[Any], token: Token[Any], value: object) -> None:
             variable.set(None if old is Token.MISSING else old)
 
 
-def _put_back(token: Token[Context]) -> None:
-    old: Any = token.old_value
-    _set(old if isinstance(old, Context) else Context())
+def _put_back(token: Token[Context] | Context) -> None:
+    _set(before(token))

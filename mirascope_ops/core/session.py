@@ -56,10 +56,11 @@ class SessionContext:
         cell: The notebook cell in which it was entered, or None.
         started: When it was entered, nanoseconds since the epoch.
         ended: When it was left, or None.
+        is_gone: Whether it was left while another was current, so that no way back must lead to it.
         stamp: What spans that start now keep of it.
     """
 
-    __slots__ = ("__weakref__", "_attributes", "cell", "ended", "id", "parent", "run_id", "stamp", "started")
+    __slots__ = ("__weakref__", "_attributes", "cell", "ended", "id", "is_gone", "parent", "run_id", "stamp", "started")
 
     def __init__(
         self, session_id: str, attributes: dict[str, Any], parent: SessionContext | None, cell: Cell | None
@@ -70,6 +71,7 @@ class SessionContext:
         self.cell: Final = cell
         self.started = clock.now()
         self.ended: int | None = None
+        self.is_gone = False
         self._attributes = attributes
         self.stamp = self._make_stamp()
 
@@ -141,6 +143,27 @@ class SessionContext:
     def summary(self, by: str = "name") -> Any:
         """Return counts, latencies, tokens and cost of the session's spans by name, kind or model."""
         return backend.get().session(self).summary(by)
+
+    def diff(self, other: Any) -> Any:
+        """Compare the session with another run; see `SpanSet.diff`."""
+        return backend.get().session(self).diff(other)
+
+    def check(self, *checks: Callable[[Self], object], **bounds: Any) -> Self:
+        """Raise one error that lists every bound that does not hold; the bounds are those of `SpanSet.check`.
+
+        Args:
+            *checks: Functions of this context.
+            **bounds: `max_cost`, `max_latency`, `max_tokens`, ...
+
+        Returns:
+            The context itself.
+
+        Raises:
+            CheckError: A bound does not hold.
+            TypeError: There is no such bound; the message names the nearest.
+        """
+        backend.get().session(self)._check(self, checks, bounds)  # noqa: SLF001 - as for a trace
+        return self
 
     def __repr__(self) -> str:
         return f"SessionContext(id={self.id!r}, attributes={self._attributes!r})"
@@ -298,12 +321,27 @@ def leave(entry: Entry) -> None:
     """Leave a session; never raises.
 
     Where a token cannot be reset (a generator closed in another context, a cell that awaited), the value from
-    before is set, unless something else is current by now.
+    before is set, unless something else is current by now. An undecorated generator's body may leave its session when
+    those around it have been left: none of them becomes current again.
     """
-    context.detach(entry.otel_token, KEY, entry.context)
-    context.reset(CURRENT, entry.token, entry.context)
+    before = entry.token.old_value
+    is_current = CURRENT.get() is entry.context
+    if is_current and _still_there(before) is not before:
+        around = _still_there(before)
+        context.attach(KEY, around)
+        CURRENT.set(around)
+    elif is_current or not isinstance(before, SessionContext) or before.ended is None:
+        context.detach(entry.otel_token, KEY, entry.context)
+        context.reset(CURRENT, entry.token, entry.context)
+    entry.context.is_gone = not is_current
     entry.context.ended = clock.now()
     _record(entry.context)
+
+
+def _still_there(session_context: Any) -> Any:
+    while isinstance(session_context, SessionContext) and session_context.is_gone:
+        session_context = session_context.parent
+    return session_context
 
 
 def reapply(session_context: SessionContext, cell: Cell | None) -> SessionContext:

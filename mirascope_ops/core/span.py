@@ -179,7 +179,7 @@ class Span(otel_trace.Span, ReadableSpan):
         self._parent_span: Span | SpanContext | None = None
         self._stamp: Stamp | None = None
         self._cell: Cell | None = None
-        self._context_token: Token[Context] | None = None
+        self._context_token: Token[Context] | Context | None = None  # a Context where `_leave_below` has put it
         self._context_cache: SpanContext | None = None
         self._notes = _NOTHING
         self._wire = _PLAIN
@@ -230,6 +230,10 @@ class Span(otel_trace.Span, ReadableSpan):
 
     def finish(self) -> None:
         """End the span, and make current again what was before it."""
+        if self._context_token is not None:
+            current: Any = _get().get(_SPAN_KEY)
+            if current is not self:
+                self._leave_below(current)
         self.finish_at(None)
 
     @property
@@ -531,8 +535,8 @@ class Span(otel_trace.Span, ReadableSpan):
         if token is not None:
             self._context_token = None
             try:
-                _reset(token)
-            except (ValueError, RuntimeError):
+                _reset(token)  # pyright: ignore[reportArgumentType] - a Context in its place is no token: see the next line
+            except (ValueError, RuntimeError, TypeError):
                 context.detach(token, _SPAN_KEY, self)
         number = self._id
         if self._end_time is not None or not number:
@@ -546,6 +550,25 @@ class Span(otel_trace.Span, ReadableSpan):
                 pipe.multi.on_end(self)
         except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
             guard.report("recording a span", error)
+
+    def _leave_below(self, current: Any) -> None:
+        """Prepare to end while another span is current: an undecorated generator's body, for one, may do that.
+
+        No way back may lead to a span that has ended in this manner; OpenTelemetry's `start_as_current_span` would make
+        it current for good.
+        """
+        inner: Any = current
+        while type(inner) is Span:
+            way_back = inner._context_token
+            if way_back is not None and context.before(way_back).get(_SPAN_KEY) is self:
+                inner._context_token = context.before(cast("Token[Context]", self._context_token))
+                if inner._site is not None:  # a traced call that is under way: it is current until it returns
+                    self._context_token = None
+                return
+            inner = inner._parent_span
+        parent = self._parent_span
+        if type(parent) is Span and parent._end_time is not None:  # what was around this has been left already
+            self._context_token = None
 
     def leave(self) -> None:
         """Make current again what was before; the span stays open."""
