@@ -14,10 +14,10 @@ export interface CriticalPath {
   on: Uint8Array;
 }
 
-export interface Step {
-  span: number;
-  start: number;
-  end: number;
+interface Steps {
+  span: number[];
+  start: number[];
+  end: number[];
 }
 
 interface Children {
@@ -25,39 +25,61 @@ interface Children {
   spans: Int32Array;
 }
 
-/** The stretches that all traces waited for, root by root, by time. */
-export function criticalSteps(spans: Spans): Step[] {
+/** The stretches that all traces waited for; those of one span follow each other, the latest first. */
+export function criticalSteps(spans: Spans): Steps {
   const children = childrenOf(spans);
-  const found: Step[] = [];
-  for (let span = 0; span < spans.count; span++) {
-    if (spans.parent[span]! < 0 && !spans.open[span]) found.push(...path(spans, children, span));
+  const found: Steps = { span: [], start: [], end: [] };
+  const waiting: Steps = { span: [], start: [], end: [] };
+  for (let root = 0; root < spans.count; root++) {
+    if (spans.parent[root]! >= 0 || spans.open[root]) continue;
+    add(waiting, root, spans.start[root]!, endOf(spans, root));
+    while (waiting.span.length > 0) {
+      follow(spans, children, waiting.span.pop()!, waiting.start.pop()!, waiting.end.pop()!, waiting, found);
+    }
   }
   return found;
 }
 
-function path(spans: Spans, children: Children, root: number): Step[] {
-  const steps: Step[] = [];
-  const endOf = (span: number) => spans.start[span]! + spans.duration[span]!;
-  // From the end to the start: each span with the stretch in which it counts.
-  const waiting: Step[] = [{ span: root, start: spans.start[root]!, end: endOf(root) }];
-  for (let next = waiting.pop(); next; next = waiting.pop()) {
-    const { span, start } = next;
-    let cursor = next.end;
-    const own = children.spans.subarray(children.offsets[span]!, children.offsets[span + 1]!);
-    const ended = Array.from(own).filter((child) => !spans.open[child]);
-    for (const child of ended.sort((one, other) => endOf(other) - endOf(one))) {
-      const end = endOf(child);
-      const first = Math.max(spans.start[child]!, start);
-      const last = Math.min(end, cursor);
-      // It took no time here, or something that ended later covers its end.
-      if (last <= first || (last < end && cursor < Math.min(end, endOf(span)))) continue;
-      if (last < cursor) steps.push({ span, start: last, end: cursor });
-      waiting.push({ span: child, start: first, end: last });
-      cursor = first;
-    }
-    if (start < cursor) steps.push({ span, start, end: cursor });
+/** Goes back through the children of a span from the end of a stretch to its start. */
+function follow(
+  spans: Spans,
+  children: Children,
+  span: number,
+  start: number,
+  stop: number,
+  waiting: Steps,
+  found: Steps,
+): void {
+  let cursor = stop;
+  for (const child of lastFirst(spans, children, span)) {
+    if (spans.open[child]) continue;
+    const end = endOf(spans, child);
+    const first = Math.max(spans.start[child]!, start);
+    const last = Math.min(end, cursor);
+    // It took no time here, or something that ended later covers its end.
+    if (last <= first || (last < end && cursor < Math.min(end, endOf(spans, span)))) continue;
+    if (last < cursor) add(found, span, last, cursor);
+    add(waiting, child, first, last);
+    cursor = first;
   }
-  return steps.sort((one, other) => one.start - other.start);
+  if (start < cursor) add(found, span, start, cursor);
+}
+
+function add(steps: Steps, span: number, start: number, end: number): void {
+  steps.span.push(span);
+  steps.start.push(start);
+  steps.end.push(end);
+}
+
+function endOf(spans: Spans, span: number): number {
+  return spans.start[span]! + spans.duration[span]!;
+}
+
+/** The children of a span, the one that ended last first. */
+function lastFirst(spans: Spans, children: Children, span: number): Int32Array {
+  const own = children.spans.subarray(children.offsets[span]!, children.offsets[span + 1]!);
+  if (own.length > 1) own.sort((one, other) => endOf(spans, other) - endOf(spans, one) || one - other);
+  return own;
 }
 
 function childrenOf(spans: Spans): Children {
@@ -75,18 +97,25 @@ function childrenOf(spans: Spans): Children {
 
 /** The stretches in the order of the lanes; those of spans that are not shown are left out. */
 export function criticalPath(spans: Spans, lanes: Lanes): CriticalPath {
-  const steps = criticalSteps(spans).filter((step) => lanes.row[step.span]! >= 0);
-  steps.sort((one, other) => lanes.row[one.span]! - lanes.row[other.span]! || one.start - other.start);
-  const offsets = new Int32Array(lanes.offsets.length);
-  for (const step of steps) offsets[lanes.row[step.span]! + 1]!++;
-  for (let row = 1; row < offsets.length; row++) offsets[row]! += offsets[row - 1]!;
+  const steps = criticalSteps(spans);
+  // By position, and so by row and start; within a span they come from the latest to the first.
+  const ends = new Int32Array(lanes.order.length + 1);
   const on = new Uint8Array(spans.count);
-  for (const step of steps) on[step.span] = 1;
-  return {
-    span: Int32Array.from(steps, (step) => step.span),
-    start: Float64Array.from(steps, (step) => step.start),
-    end: Float64Array.from(steps, (step) => step.end),
-    offsets,
-    on,
-  };
+  for (const span of steps.span) {
+    on[span] = 1;
+    if (lanes.position[span]! >= 0) ends[lanes.position[span]! + 1]!++;
+  }
+  for (let at = 1; at < ends.length; at++) ends[at]! += ends[at - 1]!;
+  const size = ends[lanes.order.length]!;
+  const offsets = Int32Array.from(lanes.offsets, (position) => ends[position]!);
+  const found = { span: new Int32Array(size), start: new Float64Array(size), end: new Float64Array(size) };
+  for (let step = 0; step < steps.span.length; step++) {
+    const position = lanes.position[steps.span[step]!]!;
+    if (position < 0) continue;
+    const at = --ends[position + 1]!;
+    found.span[at] = steps.span[step]!;
+    found.start[at] = steps.start[step]!;
+    found.end[at] = steps.end[step]!;
+  }
+  return { ...found, offsets, on };
 }

@@ -51,108 +51,119 @@ export function arrange(spans: Spans, grouping: Grouping, shown?: Uint8Array): L
 
 interface Grouped {
   labels: string[];
-  of: (span: number) => number;
+  of: Codes;
 }
 
 function grouped(spans: Spans, grouping: Grouping): Grouped {
   if (grouping === "session") return by(spans.session, labelled(spans.sessions, "no session"));
   if (grouping === "thread" && spans.threads.length) return by(spans.thread, labelled(spans.threads, "thread unknown"));
   if (grouping === "name") return by(spans.name, labelled(spans.names, "(no name)"));
-  return { labels: [""], of: () => 0 };
+  return { labels: [""], of: new Uint8Array(spans.count) };
 }
 
 function by(codes: Codes, labels: string[]): Grouped {
-  return { labels, of: (span) => codes[span]! };
+  return { labels, of: codes };
 }
 
 function labelled(labels: readonly string[], none: string): string[] {
   return labels.map((label) => label || none);
 }
 
+/** Spans with what is below them in the same group: where each tree begins, how high it is and when it is over. */
+interface Trees {
+  count: number;
+  /** For each span its tree, or -1 where it is not shown. */
+  of: Int32Array;
+  root: Int32Array;
+  height: Int32Array;
+  end: Float64Array;
+}
+
 /** Spans below what called them, in one piece for each tree; trees that do not overlap share rows. */
-function nested(
-  spans: Spans,
-  groupOf: (span: number) => number,
-  heights: Int32Array,
-  levels: Int32Array,
-  shown?: Uint8Array,
-): void {
+function nested(spans: Spans, groupOf: Codes, heights: Int32Array, levels: Int32Array, shown?: Uint8Array): void {
+  const trees = planted(spans, groupOf, levels, shown);
+  const bases = stacked(trees, spans.start, groupOf, heights);
+  for (let span = 0; span < spans.count; span++) {
+    const tree = trees.of[span]!;
+    if (tree < 0) continue;
+    levels[span] = Math.min(levels[span]! + bases[tree]!, MOST_ROWS);
+    const of = groupOf[span]!;
+    if (levels[span]! >= heights[of]!) heights[of] = levels[span]! + 1;
+  }
+}
+
+/** Gives each span its level within its tree: below its caller's, and below what runs at the same time. */
+function planted(spans: Spans, groupOf: Codes, levels: Int32Array, shown?: Uint8Array): Trees {
   const { count, start, duration, parent } = spans;
-  // A tree is a span with what is below it in the same group; for each one its rows' ends, and its own last end.
-  const tree = new Int32Array(count).fill(-1);
-  const roots: number[] = [];
-  const ends: number[][] = [];
-  const last: number[] = [];
+  const trees: Trees = {
+    count: 0,
+    of: new Int32Array(count).fill(-1),
+    root: new Int32Array(count),
+    height: new Int32Array(count),
+    end: new Float64Array(count),
+  };
+  // Rows of all trees in one pool: when each is free again, and which one is below it.
+  const rowOf = new Int32Array(count);
+  const free = new Float64Array(count);
+  const lower = new Int32Array(count).fill(-1);
+  let rows = 0;
   for (let span = 0; span < count; span++) {
     if (shown && !shown[span]) continue;
     let above = parent[span]!;
     // Where the caller is not shown, the span stands below the nearest one that is.
     while (shown && above >= 0 && !shown[above]) above = parent[above]!;
-    const inside = above >= 0 && tree[above]! >= 0 && groupOf(above) === groupOf(span);
-    const own = inside ? tree[above]! : roots.length;
-    if (!inside) {
-      roots.push(span);
-      ends.push([]);
-      last.push(0);
-    }
-    tree[span] = own;
-    const busy = ends[own]!;
-    let level = inside ? levels[above]! + 1 : 0;
-    while (level < busy.length && busy[level]! > start[span]! && level < MOST_ROWS) level++;
+    const inside = above >= 0 && trees.of[above]! >= 0 && groupOf[above] === groupOf[span];
+    const tree = inside ? trees.of[above]! : trees.count++;
+    let level = 0;
+    let row = -1;
+    if (inside) {
+      let upper = rowOf[above]!;
+      level = levels[above]! + 1;
+      row = lower[upper]!;
+      while (row >= 0 && free[row]! > start[span]! && level < MOST_ROWS) {
+        upper = row;
+        row = lower[upper]!;
+        level++;
+      }
+      if (row < 0) lower[upper] = rows;
+    } else trees.root[tree] = span;
+    if (row < 0) row = rows++;
     const end = start[span]! + duration[span]!;
-    while (busy.length <= level) busy.push(Number.NEGATIVE_INFINITY);
-    busy[level] = Math.max(busy[level]!, end);
+    if (end > free[row]!) free[row] = end;
+    if (end > trees.end[tree]!) trees.end[tree] = end;
+    if (level >= trees.height[tree]!) trees.height[tree] = level + 1;
+    rowOf[span] = row;
+    trees.of[span] = tree;
     levels[span] = level;
-    last[own] = Math.max(last[own]!, end);
   }
-  const bases = stacked(roots, ends, last, start, groupOf, heights);
-  for (let span = 0; span < count; span++) {
-    const own = tree[span]!;
-    if (own < 0) continue;
-    levels[span] = Math.min(levels[span]! + bases[own]!, MOST_ROWS);
-    const of = groupOf(span);
-    heights[of] = Math.max(heights[of]!, levels[span]! + 1);
-  }
+  return trees;
 }
 
 /** For each tree the row of its group in which its root stands: the first from which on all its rows are free. */
-function stacked(
-  roots: number[],
-  ends: number[][],
-  last: number[],
-  start: Float64Array,
-  groupOf: (span: number) => number,
-  heights: Int32Array,
-): Int32Array {
+function stacked(trees: Trees, start: Float64Array, groupOf: Codes, heights: Int32Array): Int32Array {
   const free: number[][] = Array.from(heights, () => []);
-  const bases = new Int32Array(roots.length);
-  for (let tree = 0; tree < roots.length; tree++) {
-    const root = roots[tree]!;
-    const busy = free[groupOf(root)]!;
-    const height = ends[tree]!.length;
+  const bases = new Int32Array(trees.count);
+  for (let tree = 0; tree < trees.count; tree++) {
+    const root = trees.root[tree]!;
+    const busy = free[groupOf[root]!]!;
+    const height = trees.height[tree]!;
     let base = 0;
     for (let row = 0; row < base + height && row < busy.length && base < MOST_ROWS; row++) {
       if (busy[row]! > start[root]!) base = row + 1;
     }
     while (busy.length < base + height) busy.push(Number.NEGATIVE_INFINITY);
-    for (let row = base; row < base + height; row++) busy[row] = Math.max(busy[row]!, last[tree]!);
+    for (let row = base; row < base + height; row++) busy[row] = Math.max(busy[row]!, trees.end[tree]!);
     bases[tree] = base;
   }
   return bases;
 }
 
 /** Each span in the first row of its group that is free. */
-function packed(
-  spans: Spans,
-  groupOf: (span: number) => number,
-  heights: Int32Array,
-  levels: Int32Array,
-  shown?: Uint8Array,
-): void {
+function packed(spans: Spans, groupOf: Codes, heights: Int32Array, levels: Int32Array, shown?: Uint8Array): void {
   const free: number[][] = Array.from(heights, () => []);
   for (let span = 0; span < spans.count; span++) {
     if (shown && !shown[span]) continue;
-    const of = groupOf(span);
+    const of = groupOf[span]!;
     const busy = free[of]!;
     let level = 0;
     while (level < busy.length && busy[level]! > spans.start[span]! && level < MOST_ROWS) level++;
@@ -171,7 +182,7 @@ function ordered(spans: Spans, group: Grouped, heights: Int32Array, levels: Int3
   let rows = 0;
   for (let span = 0; span < count; span++) {
     if (shown && !shown[span]) continue;
-    const of = group.of(span);
+    const of = group.of[span]!;
     if (place[of] === -1) {
       place[of] = groups.length;
       groups.push({ label: group.labels[of]!, row: rows, rows: heights[of]!, spans: 0, errors: 0 });

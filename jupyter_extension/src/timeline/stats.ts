@@ -31,9 +31,24 @@ export function within(spans: Spans, span: number, from: number, to: number): bo
   return took > 0 ? start + took > from : start >= from;
 }
 
+function nothing(): Stats {
+  return { spans: 0, errors: 0, calls: 0, input: null, output: null, cost: null, names: [], more: 0 };
+}
+
+/** The figures of all spans, without those of names. */
+export function totals(spans: Spans): Stats {
+  const found = nothing();
+  for (let span = 0; span < spans.count; span++) {
+    found.spans++;
+    if (spans.status[span] === spans.error) found.errors++;
+    addCall(spans, span, found);
+  }
+  return found;
+}
+
 /** The statistics of the spans that run between two moments and are shown. */
 export function stats(spans: Spans, from: number, to: number, shown?: Uint8Array): Stats {
-  const found: Stats = { spans: 0, errors: 0, calls: 0, input: null, output: null, cost: null, names: [], more: 0 };
+  const found = nothing();
   const members: number[] = [];
   const sizes = new Uint32Array(spans.names.length);
   for (let span = 0; span < spans.count && spans.start[span]! < to; span++) {

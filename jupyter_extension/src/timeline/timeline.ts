@@ -18,7 +18,7 @@ import { Panel } from "./panel.ts";
 import type { Scene } from "./scene.ts";
 import { type Matches, search } from "./search.ts";
 import { decode, type Spans } from "./spans.ts";
-import { type Stats, stats } from "./stats.ts";
+import { type Stats, stats, totals } from "./stats.ts";
 import { readTheme, type Theme, watchTheme } from "./theme.ts";
 import { type Controls, Toolbar, type View } from "./toolbar.ts";
 import { above, below, beside, next } from "./walk.ts";
@@ -115,7 +115,7 @@ export class Timeline implements Stage, Controls {
     this.details.clear();
     if (!this.all.sessions.some(Boolean) && this.options.lanes === "session") this.options.lanes = "depth";
     if (this.selected >= this.all.count) this.selected = -1;
-    this.totals = stats(this.all, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+    this.totals = totals(this.all);
     this.rebuild(first);
     this.canvas.dataset["spans"] = String(this.all.count);
   }
