@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from mirascope_ops.analysis.sessions import session_card
+from mirascope_ops.comparisons import Comparisons
 from mirascope_ops.exports import Exports
 from mirascope_ops.spanset import SpanSet, TraceSet
 
@@ -82,7 +83,7 @@ class Session(SpanSet):
         return f"Session({self.id!r}, {len(self):,} {'span' if len(self) == 1 else 'spans'})"
 
 
-class SessionSet(Exports, Sequence[Session]):
+class SessionSet(Exports, Comparisons, Sequence[Session]):
     """An immutable sequence of sessions; a session's spans are read when they are asked for.
 
     Args:

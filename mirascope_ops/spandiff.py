@@ -129,7 +129,7 @@ class SpanDiff(Sequence[Change]):
                 "name": change.span.name,
                 "trace_id": change.span.trace_id,
                 "span_id": change.span.span_id,
-                "places": len(change.places),
+                "spans": 1 + change.elsewhere,
             }
             for change in self[:MIME_DATA_CHANGES]
         ]

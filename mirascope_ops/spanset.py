@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, cast, overload
 from mirascope_ops._optional import require
 from mirascope_ops.analysis import accessor, stats, tree
 from mirascope_ops.analysis.rows import Node, SpanRow, Totals
+from mirascope_ops.comparisons import Comparisons
 from mirascope_ops.core import backend
-from mirascope_ops.exceptions import CheckError, OpsError
+from mirascope_ops.exceptions import OpsError
 from mirascope_ops.exports import Exports
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs] - pandas ships none
     from plotly.graph_objects import Figure  # pyright: ignore[reportMissingTypeStubs] - plotly ships none
 
     from mirascope_ops.replaying import Replay
-    from mirascope_ops.spandiff import SpanDiff
     from mirascope_ops.views.timeline_options import TimelineArguments
 
 MIME_DATA_ROWS = 100
@@ -44,7 +42,7 @@ class Tree(list[Node]):
         return shown._repr_mimebundle_(include, exclude)
 
 
-class SpanSet(Exports, Sequence[SpanRow]):
+class SpanSet(Exports, Comparisons, Sequence[SpanRow]):
     """An immutable sequence of spans, ordered by start.
 
     Args:
@@ -269,73 +267,6 @@ class SpanSet(Exports, Sequence[SpanRow]):
         """
         return backend.get().timeline(self._spans, options)
 
-    def check(
-        self,
-        *,
-        max_cost: float | None = None,
-        max_latency: float | timedelta | None = None,
-        no_errors: bool = True,
-        max_errors: int | None = None,
-        max_tokens: int | None = None,
-        max_input_tokens: int | None = None,
-        max_output_tokens: int | None = None,
-        max_llm_calls: int | None = None,
-        min_spans: int = 1,
-        require: str | Sequence[str] = (),
-        forbid: str | Sequence[str] = (),
-    ) -> Self:
-        """Raise one error that lists every bound that does not hold; for notebooks that run unattended.
-
-        Args:
-            max_cost: US dollars of all model calls; one whose cost is unknown breaks it.
-            max_latency: Of each trace: seconds, or a timedelta; a trace that has not ended breaks it.
-            no_errors: Whether a failed span breaks the check, also one that was recovered from.
-            max_errors: So many errors are allowed, in place of `no_errors`; an exception counts once.
-            max_tokens: Tokens of all prompts and answers; model calls none of which reports tokens break it.
-            max_input_tokens: Tokens of all prompts, in the same way.
-            max_output_tokens: Tokens of all answers, in the same way.
-            max_llm_calls: Number of model calls.
-            min_spans: Number of spans that there must be; by default a run without spans breaks the check.
-            require: Names of spans that there must be.
-            forbid: Names of spans that there must not be.
-
-        Returns:
-            The set itself.
-
-        Raises:
-            CheckError: A bound does not hold. It is an AssertionError.
-            ConfigurationError: A bound is no number, or negative.
-
-        Example:
-            >>> SpanSet([]).check(min_spans=0, max_cost=0.01)
-            SpanSet of 0 spans
-        """
-        from mirascope_ops.analysis.checks import breaches
-        from mirascope_ops.views.text_checks import breaches_text
-
-        bounds = {name: value for name, value in locals().items() if name not in {"self", "breaches", "breaches_text"}}
-        found = breaches(self._spans, bounds)
-        if found:
-            raise CheckError(breaches_text(found))
-        return self
-
-    def diff(self, other: Any) -> SpanDiff:
-        """Compare this run with another one.
-
-        Args:
-            other: The second run: a SpanSet, trace or session, or anything with `spans`.
-
-        Returns:
-            The changes, with the figures of both runs.
-
-        Example:
-            >>> SpanSet([]).diff(SpanSet([])).same
-            True
-        """
-        from mirascope_ops.spandiff import SpanDiff
-
-        return SpanDiff(self._spans, tuple(other.spans))
-
     def replay(self, function: Callable[..., Any] | None = None, /, **overrides: Any) -> Replay:
         """Run the traced function at the top of these spans again, in a trace of its own, and compare.
 
@@ -454,7 +385,7 @@ class StoredTrace(SpanSet):
         return f"StoredTrace({self.name!r}, {self.status}, {len(self)} spans, trace_id={self.trace_id!r})"
 
 
-class TraceSet(Exports, Sequence[StoredTrace]):
+class TraceSet(Exports, Comparisons, Sequence[StoredTrace]):
     """An immutable sequence of traces.
 
     Args:

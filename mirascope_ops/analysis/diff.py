@@ -88,6 +88,11 @@ class Change:
         return self.pair.span
 
     @property
+    def elsewhere(self) -> int:
+        """In how many other spans it shows."""
+        return len({id(place.pair) for place in self.places}) - 1
+
+    @property
     def turn(self) -> int:
         """The number of the turn, from 1, in the order of the comparison."""
         return self.pair.turn

@@ -120,7 +120,7 @@ class Trace(Generic[R_co]):
             TypeError: There is no such bound; the message names the nearest.
             OpsError: There is no span to check, because tracing is disabled.
         """
-        self.spans._check(self, checks, bounds)
+        self.spans._check(self, checks, bounds)  # noqa: SLF001 - the functions get this trace, not its spans
         return self
 
     def to_polars(self) -> Any:

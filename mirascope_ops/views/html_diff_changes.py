@@ -67,8 +67,7 @@ class Sections:
 def place_words(change: Change) -> str:
     """Where a change shows, as HTML."""
     span = change.span
-    more = len(change.places) - 1
-    others = f" and {plural(more, 'more span')}" if more else ""
+    others = f" and {plural(change.elsewhere, 'more span')}" if change.elsewhere else ""
     return f'turn {change.turn}, <span dir="auto">{name_html(span.name, _NAME)}</span>{others}'
 
 
@@ -145,9 +144,9 @@ def _other(change: Change) -> str:
     span = change.span
     mark = change_mark(change.what) or change_mark("changed")
     name = f'{icon(span.kind)} <b dir="auto">{name_html(span.name, _NAME)}</b>'
-    more = len(change.places) - 1
     if change.what in {"added", "removed"}:
-        words = f"turn {change.turn}" + (f", with {plural(more, 'span')} below" if more else "")
+        below = f", with {plural(change.elsewhere, 'span')} below" if change.elsewhere else ""
+        words = f"turn {change.turn}{below}"
     elif change.what == "moved":
         places = [f"turn {place.pair.turn}" for place in change.places[1:] if not place.pair.depth]
         places = places or [name_html(place.pair.span.name, _NAME) for place in change.places[1:]]

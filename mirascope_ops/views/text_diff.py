@@ -44,8 +44,8 @@ def change_line(change: Change) -> str:
     if change.what == "moved" and len(change.places) > 1:
         others = ", ".join(f"turn {place.pair.turn}" for place in change.places[1:] if not place.pair.depth)
         where += f", changed places with {others or one_line(change.places[1].pair.span.name, 80)}"
-    elif len(change.places) > 1:
-        where += f" and {plural(len(change.places) - 1, 'more span')}"
+    elif change.elsewhere:
+        where += f" and {plural(change.elsewhere, 'more span')}"
     return f"{change.what}  {where}"
 
 

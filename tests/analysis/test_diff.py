@@ -99,6 +99,16 @@ def test_the_same_run_with_new_ids_and_times_is_the_same(name):
     assert SpanSet(normalise(records)).diff(SpanSet(normalise(renewed(records)))).same
 
 
+def test_an_edit_that_goes_in_and_comes_out_shows_in_one_span():
+    one, other = (
+        [record(attributes={"input.value": word, "output.value": f"Hello, {word}"})] for word in ("Ada", "Bob")
+    )
+
+    (change,) = compare(normalise(one), normalise(other)).changes
+
+    assert (change.what, len(change.places), change.elsewhere) == ("input", 2, 0)
+
+
 def test_an_error_that_leaves_several_spans_is_one_change():
     def run(**failed):
         return normalise([record("root", end=30, **failed), record("inner", parent="root", end=20, **failed)])
