@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 from mirascope_ops._optional import require
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mirascope_ops.analysis.rows import SpanRow
+    from mirascope_ops.views.timeline_options import TimelineArguments
 
 
 class Exports:
@@ -138,6 +139,43 @@ class Exports:
                 file.write(part)
                 bar.reach(min(count, len(rows)))
         return place
+
+    def to_html(
+        self, path: str | os.PathLike[str], *, title: str | None = None, **options: Unpack[TimelineArguments]
+    ) -> Path:
+        """Write a page that stands alone: the interactive timeline, and below it what a notebook shows.
+
+        It is one file and requests nothing. Values are cut where there are many spans, and of more than 50,000 spans
+        those that failed and the model calls keep their details.
+
+        Args:
+            path: The file, such as trace.html.
+            title: The page's title; else the trace's name or the session's id, with what there is.
+            **options: How the timeline begins; as for `SpanSet.timeline`.
+
+        Returns:
+            The path.
+
+        Raises:
+            TypeError: There is no such option; the message names those that there are.
+            ConfigurationError: An option has a value that means nothing.
+            ImportError: numpy is not installed; the message says how.
+            OSError: The file cannot be written.
+        """
+        from pathlib import Path
+
+        from mirascope_ops.store import files
+        from mirascope_ops.views.timeline_options import timeline_options
+        from mirascope_ops.views.timeline_page import page_title, timeline_page
+
+        checked = timeline_options(options)
+        rows, shown = self._rows(), cast("Any", self)
+        name = next((told for key in ("name", "id") if (told := getattr(shown, key, None))), "Spans")
+        static: str = shown._repr_mimebundle_(include={"text/html"})["text/html"]
+        with files.written(Path(path).expanduser()) as file:
+            for part in timeline_page(rows, static, title=title or page_title(rows, name), options=checked):
+                file.write(part.encode())
+        return Path(path).expanduser()
 
     def to_markdown(self, path: str | os.PathLike[str] | None = None, *, limit: int = 40_000) -> str:
         """Return the spans as Markdown for a language model: the tree, then messages, inputs, outputs, errors.

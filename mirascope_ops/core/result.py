@@ -143,6 +143,10 @@ class Trace(Generic[R_co]):
         """Write the spans of this call to a file for Perfetto; options as for `SpanSet.to_chrome_trace`."""
         return self.spans.to_chrome_trace(path, **options)
 
+    def to_html(self, path: Any, **options: Any) -> Any:
+        """Write the spans of this call to a page with the timeline inside; options as for `SpanSet.to_html`."""
+        return self.spans.to_html(path, **options)
+
     def to_markdown(self, path: Any = None, **options: Any) -> str:
         """Return the spans of this call as Markdown for a language model; as `SpanSet.to_markdown`."""
         return self.spans.to_markdown(path, **options)

@@ -33,6 +33,24 @@ export class Panel {
     );
   }
 
+  /** The flame view, of everything or of a stretch of time. */
+  summed(flame: Flame, range: readonly [number, number] | null, mode: Mode, theme: Theme): void {
+    const { spans, count: counts, errors } = flame;
+    const sum = (values: Uint32Array) => values.reduce((all, one) => all + one, 0);
+    this.show(
+      element("h4", {}, "Flame"),
+      note("Spans added up by what called them: width is the time that they took in all."),
+      table([
+        ...(range ? ([["Between", `${offset(range[0])} and ${offset(range[1])}`]] as Row[]) : []),
+        ["Spans", count(sum(counts))],
+        ["Names", count(spans.count)],
+        ["Time", duration(spans.end)],
+        ["Errors", failures(sum(errors))],
+      ]),
+      ...legend(spans, mode, theme),
+    );
+  }
+
   /** A stretch of time: figures, then names with their durations. */
   range(from: number, to: number, found: Stats, call: string): void {
     this.show(

@@ -382,8 +382,10 @@ export class Timeline implements Stage, Controls {
 
   private describe(): void {
     const { panel, selected, range, all } = this;
-    if (this.flame && selected >= 0) panel.node(this.flame, selected, this.spans.end);
-    else if (range && !this.flame) {
+    if (this.flame) {
+      if (selected >= 0) panel.node(this.flame, selected, this.spans.end);
+      else panel.summed(this.flame, range, this.options.color, this.theme);
+    } else if (range) {
       panel.range(range[0], range[1], stats(all, range[0], range[1], this.mask), this.host.calls.selection);
     } else if (selected >= 0) this.detail(selected);
     else panel.overview(all, this.totals, this.options.color, this.theme);
