@@ -45,7 +45,7 @@ def run_words(spans: Sequence[SpanRow]) -> str:
     of_one = len(sessions) == 1 and first.session_id is not None
     session = f"session {one_line(first.session_id or '', 80)}" if of_one else ""
     several = plural(len(traces), "trace")
-    trace = f"trace {short_id(first.trace_id)} {one_line(first.name, 80)}" if len(traces) == 1 else several
+    trace = f"trace {_id(first.trace_id)} {one_line(first.name, 80)}" if len(traces) == 1 else several
     return ", ".join(part for part in (session, trace, plural(len(spans), "span")) if part)
 
 
@@ -62,7 +62,11 @@ def _line(breach: Breach) -> str:
 
 
 def _where(span: SpanRow) -> str:
-    return f"{one_line(span.name, 80)} (span {short_id(span.span_id)}, trace {short_id(span.trace_id)})"
+    return f"{one_line(span.name, 80)} (span {_id(span.span_id)}, trace {_id(span.trace_id)})"
+
+
+def _id(identifier: str) -> str:
+    return one_line(short_id(identifier), 80)
 
 
 def _measure(breach: Breach, value: float) -> str:
