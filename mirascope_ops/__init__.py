@@ -64,8 +64,10 @@ if TYPE_CHECKING:
     from mirascope_ops.files import from_pandas, read_otlp, read_parquet
     from mirascope_ops.integrations.instrumentation import instrument, instrument_llm, uninstrument_llm
     from mirascope_ops.reading import get_session, get_trace, last_trace, sessions, spans, traces
+    from mirascope_ops.recording import Recording
     from mirascope_ops.replaying import Replay
     from mirascope_ops.sessionset import Session, SessionSet
+    from mirascope_ops.spandiff import SpanDiff
     from mirascope_ops.spanset import SpanSet, StoredTrace, TraceSet
 
 __all__ = [
@@ -78,6 +80,7 @@ __all__ = [
     "NotFoundError",
     "OpsError",
     "PropagatorFormat",
+    "Recording",
     "Replay",
     "ReplayError",
     "Session",
@@ -86,6 +89,7 @@ __all__ = [
     "SessionProcessor",
     "SessionSet",
     "Span",
+    "SpanDiff",
     "SpanSet",
     "StoreError",
     "StoredTrace",
@@ -128,10 +132,12 @@ __all__ = [
 
 # Names that are loaded on first use: a program that only traces needs none of what they bring in.
 _LAZY = {
+    "Recording": "recording",
     "Replay": "replaying",
     "Session": "sessionset",
     "SessionProcessor": "core.processor",
     "SessionSet": "sessionset",
+    "SpanDiff": "spandiff",
     "SpanSet": "spanset",
     "StoredTrace": "spanset",
     "TraceSet": "spanset",

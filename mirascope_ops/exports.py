@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mirascope_ops.analysis.rows import SpanRow
+    from mirascope_ops.store.records import RunRecord
     from mirascope_ops.views.timeline_options import TimelineArguments
 
 
@@ -27,6 +28,10 @@ class Exports:
         """Give the spans."""
         raise NotImplementedError
 
+    def _entries(self) -> Sequence[RunRecord]:
+        """Give the entries into the sessions, where the set is one of sessions."""
+        return ()
+
     def to_otlp(
         self,
         path: str | os.PathLike[str],
@@ -37,7 +42,8 @@ class Exports:
         """Write the spans to a file of OTLP, as the OpenTelemetry collector's file exporter does.
 
         `mirascope_ops.read_otlp` gives them back; any reader of OTLP understands them. Sessions, runs, notebook
-        cells and annotations travel as attributes under `mirascope.ops.record.`.
+        cells and annotations travel as attributes under `mirascope.ops.record.`. Of sessions all is written, also
+        those that have no spans: `read_otlp(path).sessions`.
 
         Args:
             path: The file. With .pb or .binpb in its name it is protobuf: messages, each after its length in four
@@ -67,14 +73,15 @@ class Exports:
         from mirascope_ops.store import otlp_file
 
         rows = self._rows()
-        return otlp_file.write(path, exported(rows), format=format, total=len(rows), progress=progress)
+        runs = self._entries()
+        return otlp_file.write(path, exported(rows), runs=runs, format=format, total=len(rows), progress=progress)
 
     def to_parquet(self, path: str | os.PathLike[str], *, progress: bool | None = None) -> Path:
         """Write the spans to a Parquet file, with the columns of `to_pandas()`.
 
         `mirascope_ops.read_parquet` gives the spans back, `pandas.read_parquet` the very frame; polars, DuckDB and
-        others read it as well. Attributes, events, links, annotations and resource are JSON text, in which bytes are
-        text too.
+        others read it as well. Attributes, events, links, annotations and resource are JSON text. Two things a table
+        cannot hold, and OTLP can: bytes among these become text, and a time after the year 2262 is missing.
 
         Args:
             path: The file.
@@ -89,7 +96,7 @@ class Exports:
         """
         from mirascope_ops.analysis.parquet import write_parquet
 
-        return write_parquet(path, self._rows(), progress=progress)
+        return write_parquet(path, self._rows(), runs=self._entries(), progress=progress)
 
     def to_arrow(self) -> Any:
         """Return the spans as a pyarrow Table, one row each, with the columns of `to_pandas()`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from mirascope_ops.recording import Recording
 from mirascope_ops.spanset import SpanSet
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def read_otlp(
     path: str | os.PathLike[str], *, errors: Literal["raise", "skip"] = "raise", progress: bool | None = None
-) -> SpanSet:
+) -> Recording:
     """Read the spans of a file of OTLP, whichever library or collector wrote it.
 
     JSON (a document a line, or one document) and protobuf (messages after their lengths, or one message) are told
@@ -27,7 +28,7 @@ def read_otlp(
         progress: Whether to show a progress bar; None shows one, where tqdm is installed, for a large file.
 
     Returns:
-        The spans, by start. Of several with the same ids the last that has ended counts.
+        The spans, by start, and `sessions`. Of several spans with the same ids the last that has ended counts.
 
     Raises:
         ConfigurationError: `errors` is neither of the two.
@@ -44,13 +45,13 @@ def read_otlp(
         ...     read_otlp(file.name)[0].name
         'checkout'
     """
-    from mirascope_ops.analysis.exported import rows_of
+    from mirascope_ops.analysis.exported import read_back
     from mirascope_ops.store import otlp_file
 
-    return SpanSet(rows_of(otlp_file.read(path, errors=errors, progress=progress)))
+    return Recording(*read_back(otlp_file.read(path, errors=errors, progress=progress)))
 
 
-def read_parquet(path: str | os.PathLike[str], *, progress: bool | None = None) -> SpanSet:
+def read_parquet(path: str | os.PathLike[str], *, progress: bool | None = None) -> Recording:
     """Read the spans of a Parquet file that `to_parquet` wrote, or that has its columns.
 
     Args:
@@ -58,7 +59,7 @@ def read_parquet(path: str | os.PathLike[str], *, progress: bool | None = None) 
         progress: Whether to show a progress bar; None shows one, where tqdm is installed, for a large file.
 
     Returns:
-        The spans, in the file's order.
+        The spans, in the file's order, and `sessions`.
 
     Raises:
         FormatError: It is no Parquet file, columns are missing, or a later version of this library wrote it.
@@ -76,7 +77,7 @@ def read_parquet(path: str | os.PathLike[str], *, progress: bool | None = None) 
     """
     from mirascope_ops.analysis import parquet
 
-    return SpanSet(parquet.read_parquet(path, progress=progress))
+    return Recording(parquet.read_parquet(path, progress=progress), parquet.runs_of(path))
 
 
 def from_pandas(frame: DataFrame) -> SpanSet:

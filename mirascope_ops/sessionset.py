@@ -61,6 +61,14 @@ class Session(SpanSet):
         return tuple(run for run in self._runs if run.session_id == self.id)
 
     @property
+    def entries(self) -> tuple[RunRecord, ...]:
+        """The entries into this session and into those inside of it, oldest first."""
+        return self._runs
+
+    def _entries(self) -> Sequence[RunRecord]:
+        return self._runs
+
+    @property
     def card(self) -> SessionCard:
         """All that the session's card shows, as data."""
         return session_card(self._record, self._runs, self._spans, run_id=self._run_id)
@@ -167,6 +175,10 @@ class SessionSet(Exports, Comparisons, Sequence[Session]):
 
     def _rows(self) -> Sequence[SpanRow]:
         return list(self.spans)
+
+    def _entries(self) -> Sequence[RunRecord]:
+        sessions = self._read(range(len(self)))
+        return list({run.run_id: run for session in sessions for run in session.entries}.values())
 
     def _cards(self) -> list[SessionCard]:
         return [session.card for session in self._read(range(min(_SHOWN, len(self))))]

@@ -9,7 +9,7 @@ from mirascope_ops.analysis import annotations as annotated
 from mirascope_ops.analysis.normalise import normalise
 from mirascope_ops.analysis.schema import KINDS
 from mirascope_ops.store.otlp import DERIVED, Exported
-from mirascope_ops.store.records import SpanRecord
+from mirascope_ops.store.records import RunRecord, SpanRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -37,6 +37,28 @@ def exported(rows: Iterable[SpanRow]) -> Iterator[Exported]:
         for row, record, single in zip(some, records, alone, strict=True):
             derived = {field: getattr(row, field) for field in DERIVED if getattr(row, field) != getattr(single, field)}
             yield Exported(record, _later(row, record), derived)
+
+
+def read_back(written: Iterable[Exported | RunRecord]) -> tuple[list[SpanRow], list[RunRecord]]:
+    """Read what was written as rows, by start; of several with the same ids the last that has ended counts.
+
+    Args:
+        written: Spans and entries into sessions, in any order.
+
+    Returns:
+        The rows, and the entries, each once, by start.
+    """
+    runs: dict[str, RunRecord] = {}
+
+    def spans() -> Iterator[Exported]:
+        for one in written:
+            if isinstance(one, RunRecord):
+                runs[one.run_id] = one
+            else:
+                yield one
+
+    rows = rows_of(spans())
+    return rows, sorted(runs.values(), key=lambda run: run.start)
 
 
 def rows_of(spans: Iterable[Exported]) -> list[SpanRow]:

@@ -12,24 +12,33 @@ from mirascope_ops.analysis.arrow import SCHEMA_VERSION, VERSION_KEY, arrow_sche
 from mirascope_ops.analysis.restored import require_columns, rows_from
 from mirascope_ops.analysis.schema import SPANS_SCHEMA
 from mirascope_ops.exceptions import FormatError
-from mirascope_ops.store import files
+from mirascope_ops.store import files, otlp_runs
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Generator, Iterator, Sequence
 
     from mirascope_ops.analysis.rows import SpanRow
+    from mirascope_ops.store.records import RunRecord
 
+RUNS_KEY: Final = b"mirascope_ops.runs"
 _ROWS_AT_ONCE: Final = 20_000
 _INTEGERS: Final = {schema.TIME, schema.DURATION}
 
 
-def write_parquet(path: str | os.PathLike[str], spans: Sequence[SpanRow], *, progress: bool | None = None) -> Path:
+def write_parquet(
+    path: str | os.PathLike[str],
+    spans: Sequence[SpanRow],
+    *,
+    runs: Sequence[RunRecord] = (),
+    progress: bool | None = None,
+) -> Path:
     """Write spans to a Parquet file, some at a time; see `SpanSet.to_parquet`.
 
     Args:
         path: The file.
         spans: The spans.
+        runs: Entries into sessions, which go to the file's metadata.
         progress: Whether to show a progress bar; None shows one where there are many spans.
 
     Returns:
@@ -41,10 +50,14 @@ def write_parquet(path: str | os.PathLike[str], spans: Sequence[SpanRow], *, pro
     """
     parquet = require("pyarrow.parquet", extra="files")
     place = Path(path).expanduser()
+    schema = arrow_schema()
+    if runs:
+        (noted,) = otlp_runs.texts_of(runs, at_once=len(runs))
+        schema = schema.with_metadata({**schema.metadata, RUNS_KEY: noted.encode()})
     with (
         files.Progress(progress, total=len(spans), large=files.LARGE_SPANS, unit="spans", title=place.name) as bar,
         files.replacing(place) as beside,
-        parquet.ParquetWriter(beside, arrow_schema(), compression="zstd") as writer,
+        parquet.ParquetWriter(beside, schema, compression="zstd") as writer,
     ):
         for start in range(0, len(spans), _ROWS_AT_ONCE):
             writer.write_table(spans_table(spans[start : start + _ROWS_AT_ONCE]))
@@ -80,6 +93,27 @@ def read_parquet(path: str | os.PathLike[str], *, progress: bool | None = None) 
                 yield from rows_from(_columns(batch, str(place)), str(place), read)
                 read += batch.num_rows
                 bar.reach(read)
+
+
+def runs_of(path: str | os.PathLike[str]) -> list[RunRecord]:
+    """Read the entries into sessions that a Parquet file holds.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FormatError: It is no Parquet file, or what it holds are no entries.
+        ImportError: pyarrow is not installed; the message says how.
+        OSError: There is no such file.
+    """
+    pa, parquet = require("pyarrow", extra="files"), require("pyarrow.parquet", extra="files")
+    place = Path(path).expanduser()
+    with place.open("rb") as source, _told(place, pa), parquet.ParquetFile(source) as file:
+        metadata: dict[bytes, bytes] = file.schema_arrow.metadata or {}
+    try:
+        return otlp_runs.runs_in(metadata.get(RUNS_KEY, b"[]").decode())
+    except ValueError as error:
+        raise FormatError(f"{place}: {error}.") from error
 
 
 @contextmanager

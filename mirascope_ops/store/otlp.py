@@ -14,6 +14,7 @@ other readers keep as they keep any attribute, and which reading takes away agai
 | `kind`, `user_id` | what reading had made of a span from the spans around it, see `Exported.derived` |
 | `exact` | JSON of the attributes that OTLP cannot hold: ints beyond 64 bits signed, nesting beyond 24 levels |
 | `trace_id`, `start`, `service`, ... | a field whose value does not fit OTLP's: an id that is not hex, ... |
+| `runs` | of a resource without spans: the entries into the sessions, see `otlp_runs` |
 | `attribute.KEY` | an attribute that was called `mirascope.ops.record.KEY` |
 
 What OTLP has and a `SpanRecord` has not stands beside the attributes of the resource, under the names that

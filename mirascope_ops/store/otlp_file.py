@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, cast
 
 from mirascope_ops.exceptions import ConfigurationError, FormatError
-from mirascope_ops.store import files, otlp, otlp_json, otlp_json_reading, otlp_protobuf, otlp_writing
+from mirascope_ops.store import files, otlp, otlp_json, otlp_json_reading, otlp_protobuf, otlp_runs, otlp_writing
+from mirascope_ops.store.records import RunRecord
 
 if TYPE_CHECKING:
     import os
@@ -41,6 +42,7 @@ def write(
     path: str | os.PathLike[str],
     spans: Iterable[Exported],
     *,
+    runs: Iterable[RunRecord] = (),
     format: Format | None = None,  # noqa: A002 - the word for it
     total: int = 0,
     progress: bool | None = None,
@@ -50,6 +52,7 @@ def write(
     Args:
         path: The file.
         spans: The spans.
+        runs: Entries into sessions, which are written behind the spans.
         format: "json" or "protobuf"; by the file's name where None.
         total: How many spans there are, for the progress bar.
         progress: Whether to show one.
@@ -82,7 +85,16 @@ def write(
             file.write(data)
             count += len(chunk)
             bar.reach(count)
+        for text in otlp_runs.texts_of(runs):
+            file.write(_runs_encoded(text, protobuf=protobuf))
     return place
+
+
+def _runs_encoded(text: str, *, protobuf: bool) -> bytes:
+    if not protobuf:
+        return otlp_json.runs_document(text) + b"\n"
+    data = otlp_protobuf.runs_message(text)
+    return _LENGTH.pack(len(data)) + data
 
 
 def _encoded(groups: list[tuple[Scope, list[WireSpan]]], *, protobuf: bool) -> bytes:
@@ -135,7 +147,7 @@ def _grouped(chunk: Iterable[Exported], known: otlp.Resources) -> list[tuple[Sco
 
 def read(
     path: str | os.PathLike[str], *, errors: Literal["raise", "skip"] = "raise", progress: bool | None = None
-) -> Iterator[Exported]:
+) -> Iterator[Exported | RunRecord]:
     """Read the spans of a file, some at a time, in its order; see `mirascope_ops.read_otlp`.
 
     Args:
@@ -144,7 +156,7 @@ def read(
         progress: Whether to show a progress bar.
 
     Yields:
-        The spans.
+        The spans, and the entries into sessions.
 
     Raises:
         ConfigurationError: `errors` is neither of the two.
@@ -162,7 +174,7 @@ def read(
             start = _peeked(file, problems)
             parts = _json(file, problems) if _is_json(start) else _protobuf(file, problems, alone=start[:1] == _ALONE)
             for exported in parts:
-                problems.readable += 1
+                problems.readable += not isinstance(exported, RunRecord)
                 yield exported
                 bar.reach(on_disk.tell())
     problems.tell()
@@ -231,7 +243,7 @@ def _peeked(file: IO[bytes], problems: _Problems) -> bytes:
 # -- JSON ---------------------------------------------------------------------------------------------------------
 
 
-def _json(file: IO[bytes], problems: _Problems) -> Iterator[Exported]:
+def _json(file: IO[bytes], problems: _Problems) -> Iterator[Exported | RunRecord]:
     known = otlp.Resources()
     for number, line in enumerate(_lines(file, problems), 1):
         text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
@@ -253,7 +265,7 @@ def _json(file: IO[bytes], problems: _Problems) -> Iterator[Exported]:
         yield from found
 
 
-def _whole(text: bytes, file: IO[bytes], problems: _Problems, error: Exception) -> Iterator[Exported]:
+def _whole(text: bytes, file: IO[bytes], problems: _Problems, error: Exception) -> Iterator[Exported | RunRecord]:
     known = otlp.Resources()
     rest = list(_lines(file, problems))
     try:
@@ -274,7 +286,7 @@ def _whole(text: bytes, file: IO[bytes], problems: _Problems, error: Exception) 
         yield from _documents(found, f"line {number}", problems, known)
 
 
-def _documents(found: Any, where: str, problems: _Problems, known: otlp.Resources) -> Iterator[Exported]:
+def _documents(found: Any, where: str, problems: _Problems, known: otlp.Resources) -> Iterator[Exported | RunRecord]:
     """Give the spans of one document, or of a list of them."""
     several = cast("list[Any]", found) if isinstance(found, list) else None
     for place, document in enumerate([found] if several is None else several):
@@ -308,7 +320,7 @@ def _lines(file: IO[bytes], problems: _Problems) -> Iterator[bytes]:
 # -- protobuf -----------------------------------------------------------------------------------------------------
 
 
-def _protobuf(file: IO[bytes], problems: _Problems, *, alone: bool) -> Iterator[Exported]:
+def _protobuf(file: IO[bytes], problems: _Problems, *, alone: bool) -> Iterator[Exported | RunRecord]:
     otlp_protobuf.traces_data()
     known = otlp.Resources()
     offset = 0
@@ -335,7 +347,7 @@ def _protobuf(file: IO[bytes], problems: _Problems, *, alone: bool) -> Iterator[
         offset += len(data) + (0 if alone else _LENGTH.size)
 
 
-def _spans_of(found: Any, where: str, problems: _Problems, known: otlp.Resources) -> Iterator[Exported]:
+def _spans_of(found: Any, where: str, problems: _Problems, known: otlp.Resources) -> Iterator[Exported | RunRecord]:
     def problem(inner: str, error: Exception) -> None:
         problems.found(f"{where}, {inner}", error)
 

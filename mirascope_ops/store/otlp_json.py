@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from mirascope_ops.store import codec, otlp, otlp_writing
+from mirascope_ops.store import codec, otlp, otlp_runs, otlp_writing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +39,16 @@ def document(groups: Sequence[tuple[Scope, Sequence[WireSpan]]]) -> bytes:
             last = shared
         resources[-1]["scopeSpans"].append(_scope(scope, spans))
     return _dumped({"resourceSpans": resources})
+
+
+def runs_document(text: str) -> bytes:
+    """Give a document that holds entries into sessions and no spans.
+
+    Args:
+        text: The entries, as `otlp_runs.texts_of` writes them.
+    """
+    resource: dict[str, Any] = {"resource": {"attributes": _pairs({otlp_runs.KEY: text})}, "scopeSpans": []}
+    return _dumped({"resourceSpans": [resource]})
 
 
 def _dumped(value: Any) -> bytes:

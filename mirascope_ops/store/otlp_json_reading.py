@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
-from mirascope_ops.store import otlp, otlp_reading
+from mirascope_ops.store import otlp, otlp_reading, otlp_runs
 from mirascope_ops.store.otlp import Exported, Resources, Scope, WireEvent, WireLink, WireSpan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from mirascope_ops.store.records import RunRecord
 
 _KINDS: Final = {
     f"SPAN_KIND_{name}": number
@@ -65,8 +67,8 @@ def loads(text: bytes) -> Any:
 
 def spans_in(
     found: Any, problem: Callable[[str, Exception], None], resources: Resources | None = None
-) -> Iterator[Exported]:
-    """Give the spans of an OTLP/JSON document.
+) -> Iterator[Exported | RunRecord]:
+    """Give the spans of an OTLP/JSON document, and the entries into sessions that it holds.
 
     Args:
         found: The document as JSON has it. One of metrics, logs or profiles has no spans.
@@ -87,12 +89,13 @@ def spans_in(
         where = f"resourceSpans[{place}]"
         try:
             described = _camel(one, "scopeSpans")
-            resource = _read_resource(described)
+            resource, runs = _read_resource(described)
             listed = described.get("scopeSpans") or described.get("instrumentationLibrarySpans")
             scopes = _list(listed, "scopeSpans")
         except (AttributeError, TypeError, ValueError) as error:
             problem(where, error)
             continue
+        yield from runs
         for at, inner in enumerate(scopes):
             yield from _scope_spans(inner, resource, f"{where}.scopeSpans[{at}]", problem, known)
 
@@ -120,15 +123,17 @@ def _scope_spans(
         yield read
 
 
-def _read_resource(described: dict[str, Any]) -> dict[str, Any]:
-    """Give the resource's attributes, and what else OTLP says of it."""
+def _read_resource(described: dict[str, Any]) -> tuple[dict[str, Any], list[RunRecord]]:
+    """Give the resource's attributes and what else OTLP says of it, and the entries into sessions that it holds."""
     told = _camel(described.get("resource") or {}, "droppedAttributesCount")
     more = {
         otlp.RESOURCE_DROPPED: int(told.get("droppedAttributesCount") or 0),
         otlp.RESOURCE_SCHEMA: _text(described.get("schemaUrl")),
     }
-    resource = otlp_reading.resource_told(_attributes(told.get("attributes")))
-    return {**{key: value for key, value in more.items() if value}, **resource}
+    attributes = _attributes(told.get("attributes"))
+    resource = otlp_reading.resource_told(attributes)
+    runs = otlp_runs.runs_in(attributes[otlp_runs.KEY]) if otlp_runs.KEY in attributes else []
+    return {**{key: value for key, value in more.items() if value}, **resource}, runs
 
 
 def _read_scope(described: dict[str, Any], resource: Mapping[str, Any], known: Resources) -> Scope:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from mirascope_ops._optional import require
-from mirascope_ops.store import codec, otlp, otlp_reading, otlp_writing
+from mirascope_ops.store import codec, otlp, otlp_reading, otlp_runs, otlp_writing
 from mirascope_ops.store.otlp import Exported, Resources, Scope, WireEvent, WireLink, WireSpan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from mirascope_ops.store.records import RunRecord
 
 
 def traces_data() -> Any:
@@ -104,6 +106,17 @@ def _put_pairs(target: Any, attributes: Mapping[str, Any]) -> None:
             _put_value(pair.value, value)
 
 
+def runs_message(text: str) -> bytes:
+    """Give a message that holds entries into sessions and no spans.
+
+    Args:
+        text: The entries, as `otlp_runs.texts_of` writes them.
+    """
+    data = traces_data()()
+    _put_pairs(data.resource_spans.add().resource.attributes, {otlp_runs.KEY: text})
+    return data.SerializeToString(deterministic=True)
+
+
 def _put_value(target: Any, value: Any) -> None:
     if isinstance(value, str):
         target.string_value = value
@@ -146,8 +159,8 @@ def loads(data: bytes) -> Any:
 
 def spans_in(
     data: Any, problem: Callable[[str, Exception], None], resources: Resources | None = None
-) -> Iterator[Exported]:
-    """Give the spans of a message.
+) -> Iterator[Exported | RunRecord]:
+    """Give the spans of a message, and the entries into sessions that it holds.
 
     Args:
         data: A `TracesData`, or the collector's request, which is the same on the wire.
@@ -160,7 +173,12 @@ def spans_in(
             otlp.RESOURCE_DROPPED: described.resource.dropped_attributes_count,
             otlp.RESOURCE_SCHEMA: described.schema_url,
         }
-        told = otlp_reading.resource_told(_attributes(described.resource.attributes))
+        attributes = _attributes(described.resource.attributes)
+        try:
+            yield from otlp_runs.runs_in(attributes.get(otlp_runs.KEY, "[]"))
+        except ValueError as error:
+            problem(f"resource_spans[{place}]", error)
+        told = otlp_reading.resource_told(attributes)
         resource = {**{key: value for key, value in more.items() if value}, **told}
         for at, inner in enumerate(described.scope_spans):
             scope = _read_scope(inner, resource, known)

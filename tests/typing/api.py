@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -185,9 +186,23 @@ def reading_gives_sets() -> None:
     assert_type(ops.spans()[:2].filter(kind="llm"), ops.SpanSet)
 
 
+def runs_are_compared_and_checked(trace: ops.Trace[int], context: ops.SessionContext) -> None:
+    assert_type(trace.diff(context), ops.SpanDiff)
+    assert_type(context.diff(trace), ops.SpanDiff)
+    assert_type(ops.get_session("a").diff(ops.get_trace("b")), ops.SpanDiff)
+    assert_type(ops.traces().diff(ops.sessions()), ops.SpanDiff)
+    assert_type(ops.spans().diff(trace).to_text(), str)
+    assert_type(ops.spans().diff(trace).to_html("diff.html"), Path)
+    assert_type(trace.check(lambda run: run.result > 3, max_cost=0.1).result, int)
+    assert_type(ops.get_session("a").check(max_latency=timedelta(seconds=3)), ops.Session)
+    assert_type(ops.traces().check(lambda traces: len(traces) > 3, min_turns=2), ops.TraceSet)
+    ops.spans().check(max_costs=3)  # pyright: ignore[reportArgumentType]
+
+
 def files_give_spans() -> None:
-    assert_type(ops.read_otlp("spans.jsonl", errors="skip"), ops.SpanSet)
-    assert_type(ops.read_parquet(Path("spans.parquet")), ops.SpanSet)
+    assert_type(ops.read_otlp("spans.jsonl", errors="skip"), ops.Recording)
+    assert_type(ops.read_otlp("spans.jsonl").sessions, ops.SessionSet)
+    assert_type(ops.read_parquet(Path("spans.parquet")), ops.Recording)
     assert_type(ops.from_pandas(ops.spans().to_pandas()), ops.SpanSet)
     assert_type(ops.spans().to_otlp("spans.pb", format="protobuf"), Path)
     assert_type(ops.get_session("a").to_chrome_trace("trace.json"), Path)
