@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from mirascope_ops.core.span import Span
     from mirascope_ops.replaying import Replay
+    from mirascope_ops.spandiff import SpanDiff
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -101,7 +102,7 @@ class Trace(Generic[R_co]):
         """Run the call again, with the arguments that its span holds; see `SpanSet.replay`."""
         return self.spans.replay(function, **overrides)
 
-    def diff(self, other: Any) -> Any:
+    def diff(self, other: Any) -> SpanDiff:
         """Compare this call with another run, such as what `.wrapped()` returned earlier; see `SpanSet.diff`."""
         return self.spans.diff(other)
 

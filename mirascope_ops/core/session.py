@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
+    from mirascope_ops.spandiff import SpanDiff
+
     P = ParamSpec("P")
     R = TypeVar("R")
 
@@ -144,7 +146,7 @@ class SessionContext:
         """Return counts, latencies, tokens and cost of the session's spans by name, kind or model."""
         return backend.get().session(self).summary(by)
 
-    def diff(self, other: Any) -> Any:
+    def diff(self, other: Any) -> SpanDiff:
         """Compare the session with another run; see `SpanSet.diff`."""
         return backend.get().session(self).diff(other)
 
