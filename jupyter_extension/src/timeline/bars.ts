@@ -117,7 +117,7 @@ export class Bars {
     } else context.fillRect(left, y + TOP, width, HEIGHT);
     if (!leaf) {
       context.fillStyle = paint.solid;
-      context.fillRect(left, y + TOP, Math.min(2.5, width), HEIGHT);
+      context.fillRect(left, y + TOP, Math.min(2.5, width / 4), HEIGHT);
     }
     if (width > TICKED) this.waiting(scene, span, left, right, y);
     if (spans.open[span]) this.unfinished(scene, right, width, y);

@@ -55,6 +55,7 @@ export class Input {
       if (found.where === "span") stage.focusOn(found.span);
     });
     canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    canvas.addEventListener("blur", () => delete canvas.dataset["pressed"]);
     canvas.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || !stage.key(event.key)) return;
       event.preventDefault();
@@ -74,6 +75,8 @@ export class Input {
   private down(event: PointerEvent): void {
     if (event.button > 0) return;
     const { offsetX: x, offsetY: y } = event;
+    // The focus decides whose the wheel is; a ring around it is for those who came by key.
+    this.canvas.dataset["pressed"] = "";
     this.canvas.focus({ preventScroll: true });
     this.canvas.setPointerCapture(event.pointerId);
     this.fingers.set(event.pointerId, { x, y });

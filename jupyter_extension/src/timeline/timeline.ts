@@ -35,7 +35,7 @@ export interface Options {
   height: number;
 }
 
-const LOWEST = 320;
+const LOWEST = 400;
 const HIGHEST = 560;
 const CHROME = 70; // toolbar and foot
 const MANY = 100_000; // spans from which on statistics wait until the pointer rests
@@ -46,7 +46,7 @@ const LABEL =
 
 export class Timeline implements Stage, Controls {
   readonly root = element("section", {
-    class: "mo tl",
+    class: "tl",
     "aria-label": "Timeline",
     "data-lm-suppress-shortcuts": "true",
   });
