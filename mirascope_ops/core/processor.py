@@ -14,6 +14,8 @@ from mirascope_ops.core.session import Stamp, current_session, session_in
 from mirascope_ops.core.span import Span, note_ended, note_open
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from opentelemetry.context import Context
 
     from mirascope_ops.core.span import EndedSpan
@@ -107,6 +109,8 @@ class SessionProcessor(SpanProcessor):
             note_ended(context.span_id)
             known = self._open.pop(context.span_id, None)
             stamp, cell = (None, current_cell()) if known is None else (known.stamp, known.cell)
+            if stamp is None:
+                stamp = _told(span.attributes or {}, cell)
             # Not `known`'s own record: what is given to us may be another object than the one that started.
             backend.sink(_Foreign(span, stamp, cell, self._origin(span)).record())
         except Exception as error:  # noqa: BLE001 - never the user's exception
@@ -132,3 +136,13 @@ class SessionProcessor(SpanProcessor):
         if origin is None:
             origin = self._origins[key] = Origin(scope, span.resource, is_foreign=True)  # pyright: ignore[reportArgumentType] - never None on an SDK span
         return origin
+
+
+def _told(attributes: Mapping[str, Any], cell: Cell | None) -> Stamp | None:
+    """Return the session that a span names itself, as those of Mirascope's own `ops` do: it is listed too."""
+    for key in (keys.SESSION_ID, keys.OTEL_SESSION_ID):
+        session_id = attributes.get(key)
+        if isinstance(session_id, str) and session_id.strip():
+            text = attributes.get(keys.SESSION_ATTRIBUTES)
+            return Stamp(session_id, None, text if isinstance(text, str) else None, cell)
+    return None

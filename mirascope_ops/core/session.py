@@ -39,10 +39,13 @@ KEY: Final = create_key("mirascope-ops-session")
 
 
 class Stamp(NamedTuple):
-    """What a span keeps of its session: fixed when the span starts, shared by all spans until it changes."""
+    """What a span keeps of its session: fixed when the span starts, shared by all spans until it changes.
+
+    A session that another library opened has no entry of ours: its `run_id` is None.
+    """
 
     session_id: str
-    run_id: str
+    run_id: str | None
     attributes: str | None
     cell: Cell | None
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+from mirascope import ops as theirs
 from opentelemetry import trace as otel_trace
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NonRecordingSpan
 
 from mirascope_ops import ops
@@ -42,3 +45,48 @@ def test_a_function_is_bound_below_a_span_without_a_context(only):
 
     assert ThreadPoolExecutor(1).submit(bound).result() == "a"
     assert only("work").parent_id is None
+
+
+@pytest.mark.parametrize("key", ["mirascope.ops.session.id", "session.id"])
+@pytest.mark.parametrize("store", [":memory:", "a file"])
+def test_a_session_that_a_span_names_itself_is_listed(key, store, tmp_path):
+    ops.configure(tracer_provider=TracerProvider(), store=tmp_path / "spans.db" if store == "a file" else store)
+    attributes = {key: "theirs", "mirascope.ops.session.attributes": '{"plan":"pro"}'}
+    tracer = otel_trace.get_tracer("another library")
+
+    with tracer.start_as_current_span("asked", attributes=attributes), ops.span("inside"):
+        pass
+
+    (session,) = ops.sessions()
+    assert (session.id, session.attributes, session.runs) == ("theirs", {"plan": "pro"}, ())
+    assert [span.name for span in ops.get_session("theirs")] == ["asked", "inside"]
+    assert ops.sessions(attributes={"plan": "pro"}).ids == ["theirs"]
+
+
+def test_a_session_of_mirascopes_own_ops_is_listed():
+    ops.configure(tracer_provider=TracerProvider())
+
+    with theirs.session(id="theirs", attributes={"plan": "pro"}), theirs.span("asked"):
+        pass
+
+    assert [(session.id, session.attributes) for session in ops.sessions()] == [("theirs", {"plan": "pro"})]
+
+
+def test_a_session_that_a_span_names_itself_gives_way_to_ours():
+    ops.configure(tracer_provider=TracerProvider())
+
+    with ops.session(id="ours"), theirs.session(id="theirs"), theirs.span("asked"):
+        pass
+
+    assert ops.sessions().ids == ["ours"]
+    assert [span.name for span in ops.get_session("ours")] == ["asked"]
+
+
+@pytest.mark.parametrize("value", ["", "  ", 3, ("a",)])
+def test_what_is_no_session_s_id_lists_none(value):
+    ops.configure(tracer_provider=TracerProvider())
+
+    with otel_trace.get_tracer("x").start_as_current_span("asked", attributes={"session.id": value}):
+        pass
+
+    assert ops.sessions().ids == []
