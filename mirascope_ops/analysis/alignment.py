@@ -46,7 +46,7 @@ class Pair:
     depth: int = 0
     turn: int = 0
     moved: bool = False
-    children: list[Pair] = field(default_factory=list["Pair"])
+    children: list[Pair] = field(default_factory=list["Pair"], repr=False)
 
     @property
     def span(self) -> SpanRow:

@@ -80,12 +80,12 @@ def unknown_bound(name: str) -> TypeError:
     """Make the error for a bound that does not exist: it names the nearest.
 
     Example:
-        >>> unknown_bound("max_costs").args[0].split(";")[0]
-        "check() has no bound 'max_costs': did you mean 'max_cost'?"
+        >>> print(str(unknown_bound("max_costs"))[:59])
+        check() has no bound 'max_costs': did you mean 'max_cost'?
     """
     nearest = get_close_matches(name, BOUNDS, 1, 0.5)
-    meant = f" did you mean {nearest[0]!r}?" if nearest else ""
-    return TypeError(f"check() has no bound {name!r}:{meant}; there are {', '.join(BOUNDS)}".replace(":;", ";"))
+    meant = f": did you mean {nearest[0]!r}? There are" if nearest else "; there are"
+    return TypeError(f"check() has no bound {name!r}{meant} {', '.join(BOUNDS)}.")
 
 
 def number(bounds: Mapping[str, Any], name: str) -> float:
@@ -178,9 +178,8 @@ class _Run:
         if cost is not None and cost > bound:
             most = self._largest(self.calls.cost, ("cost",))
             found.append(Breach("max_cost", value=cost, bound=bound, unit="usd", most=most))
-        words = "unknown: this call reports no cost"
         silent = self._silent(("cost",))
-        return [*found, *(Breach("max_cost", words, bound=bound, unit="usd", span=span) for span in silent)]
+        return [*found, *(Breach("max_cost", _unpriced(span), bound=bound, unit="usd", span=span) for span in silent)]
 
     def latency(self) -> list[Breach]:
         """Check how long each trace took; one that has not ended may take any time."""
@@ -246,6 +245,11 @@ class _Run:
 
 def _reports(span: SpanRow, fields: Iterable[str]) -> bool:
     return any(getattr(span, field) is not None for field in fields)
+
+
+def _unpriced(span: SpanRow) -> str:
+    prices = f", and ops.configure(prices=...) tells none for {span.model!r}" if span.model else ""
+    return f"unknown: this call reports no cost{prices}"
 
 
 def _whole(value: float) -> float:

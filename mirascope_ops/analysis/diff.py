@@ -63,6 +63,9 @@ class Found:
     after: Any = None
     edit: Edit | None = None
 
+    def __repr__(self) -> str:
+        return f"Found({self.what}, turn {self.pair.turn}, {self.pair.span.name!r})"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Change:
@@ -76,6 +79,10 @@ class Change:
 
     what: What
     places: tuple[Found, ...]
+
+    def __repr__(self) -> str:
+        more = f", and {self.elsewhere} more" if self.elsewhere else ""
+        return f"Change({self.what}, turn {self.turn}, {self.span.name!r}{more})"
 
     @property
     def pair(self) -> Pair:

@@ -58,8 +58,10 @@ def _texts(change: Change, effort: Effort) -> list[str]:
 
 
 def figure_line(figure: Figure) -> str:
-    """A figure of both runs on a line: "duration: 348.8 ms -> 301.2 ms"."""
-    return f"{figure.name}: {_figure(figure, figure.a)} -> {_figure(figure, figure.b)}"
+    """A figure of both runs on a line: "duration: 348.8 ms -> 301.2 ms (-14%)"."""
+    share = round(100 * figure.delta / figure.a) if figure.a and figure.delta is not None else 0
+    told = f" ({share:+,}%)" if share else ""
+    return f"{figure.name}: {_figure(figure, figure.a)} -> {_figure(figure, figure.b)}{told}"
 
 
 def _figure(figure: Figure, value: float | None) -> str:

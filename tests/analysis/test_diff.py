@@ -109,6 +109,23 @@ def test_an_edit_that_goes_in_and_comes_out_shows_in_one_span():
     assert (change.what, len(change.places), change.elsewhere) == ("input", 2, 0)
 
 
+def test_a_change_prints_itself_on_a_line(records):
+    diff = SpanSet(normalise(records)).diff(SpanSet(normalise(edited(records))))
+
+    assert [repr(change) for change in diff][:2] == [
+        "Change(prompt, turn 1, 'chat openai/gpt-4o-mini:completions', and 2 more)",
+        "Change(moved, turn 3, 'chat', and 1 more)",
+    ]
+    assert all(len(repr(change.places[0].pair)) < 1_000 for change in diff)
+
+
+def test_figures_say_by_how_much_they_differ():
+    text = repr(SpanSet(normalise([record(end=100)])).diff(SpanSet(normalise([record(end=80)]))))
+
+    assert "duration: 100.0 ms -> 80.0 ms (-20%)" in text
+    assert "spans: 1 -> 1" in text.splitlines()
+
+
 def test_an_error_that_leaves_several_spans_is_one_change():
     def run(**failed):
         return normalise([record("root", end=30, **failed), record("inner", parent="root", end=20, **failed)])
