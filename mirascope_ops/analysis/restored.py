@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mirascope_ops.analysis.rows import SpanRow
 from mirascope_ops.analysis.schema import KINDS, SPAN_KINDS, STATUSES
+from mirascope_ops.core import prices
 from mirascope_ops.exceptions import FormatError
 from mirascope_ops.store import codec
 from mirascope_ops.store.records import AnnotationRecord, EventRecord, LinkRecord
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     Column = Sequence[Any]
 
 _IDS = ("trace_id", "span_id")
+_PRICED = frozenset({"llm", "embedding"})  # what calls a model; spans around them may tell their tokens again
 _CHOICES = {"kind": KINDS, "status": STATUSES}
 _CHOICES_OR_NONE = {"span_kind": SPAN_KINDS, "status_code": STATUSES}
 # What stands for a missing value in columns of which no value is ever None.
@@ -74,7 +76,8 @@ def rows_from(columns: Mapping[str, Column], source: str, first: int = 0) -> lis
             values = _read(values, name, source, first, _READERS[name], shared)
         found.append(values)
     rows = list(map(SpanRow._make, zip(*found, strict=True)))
-    return [_annotated(row) if row.annotations else row for row in rows]
+    rows = [_annotated(row) if row.annotations else row for row in rows]
+    return [_priced(row) for row in rows] if prices.prices else rows
 
 
 def _check(  # noqa: PLR0917 - one call, all of it needed
@@ -135,6 +138,16 @@ def _annotations(value: Any) -> Sequence[AnnotationRecord]:
         )
         for one in value
     )
+
+
+def _priced(row: SpanRow) -> SpanRow:
+    """Give a model call that tells tokens and no cost its cost by the user's prices, as reading the store does."""
+    if row.cost is not None or row.model is None or row.kind not in _PRICED:
+        return row
+    price = prices.price_of(row.model)
+    if price is None or (row.input_tokens is None and row.output_tokens is None):
+        return row
+    return row._replace(cost=price.cost(row.input_tokens, row.output_tokens, row.cache_read_tokens))
 
 
 def _annotated(row: SpanRow) -> SpanRow:

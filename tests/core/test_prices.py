@@ -98,3 +98,22 @@ def test_what_is_no_price_is_refused_and_changes_nothing(told):
         ops.configure(prices=told)
 
     assert list(prices.prices) == ["small"]
+
+
+def read_back(spans, way, folder):
+    if way == "pandas":
+        return ops.from_pandas(spans.to_pandas())
+    if way == "parquet":
+        return ops.read_parquet(spans.to_parquet(folder / "spans.parquet"))
+    return ops.read_otlp(spans.to_otlp(folder / "spans.jsonl"))
+
+
+@pytest.mark.parametrize("way", ["pandas", "parquet", "otlp"])
+def test_prices_hold_for_spans_of_tables_and_files_too(way, tmp_path):
+    for attributes in ({}, {"gen_ai.usage.cost": 0.5}):
+        with ops.span("call") as span:
+            span.set(**USAGE, **{"gen_ai.request.model": "small"}, **attributes)
+    spans = ops.spans(name="call")
+    ops.configure(prices=TOLD)
+
+    assert [span.cost for span in read_back(spans, way, tmp_path)] == [pytest.approx(0.0028), 0.5]
