@@ -11,12 +11,20 @@ looked up in the function.
 
 from __future__ import annotations
 
+import copy
+import functools
 import inspect
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+def _speak_for_another(kind: type[Any], base: type[Any]) -> None:
+    """Give a class the properties that a class statement sets anew."""
+    for name in ("__module__", "__doc__"):
+        setattr(kind, name, base.__dict__[name])
 
 
 class TracedMethod:
@@ -25,8 +33,7 @@ class TracedMethod:
     _own = ("function",)
 
     def __init_subclass__(cls) -> None:
-        for name in ("__module__", "__doc__"):  # a class statement sets these anew, in place of the properties below
-            setattr(cls, name, TracedMethod.__dict__[name])
+        _speak_for_another(cls, TracedMethod)
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function: Any = function
@@ -140,35 +147,114 @@ class BoundTrace:
         return f"<traced method {self.__func__.__qualname__} of {self.__self__!r}>"
 
 
-class TracedObject:
-    """A traced callable object: calls are traced, everything else is the object's own."""
+# Python looks these up in the class of an object only. Its own comparison, hash and copy come with them; `__repr__` and
+# `__call__` are ours.
+_SPECIAL: Final = tuple(f"__{name}__" for name in (
+    "len", "length_hint", "getitem", "setitem", "delitem", "contains", "iter", "next", "reversed",
+    "enter", "exit", "aenter", "aexit", "aiter", "anext", "await",
+    "bool", "int", "float", "complex", "index", "str", "format", "eq", "ne", "lt", "le", "gt", "ge", "hash",
+    "neg", "pos", "abs", "invert",
+    *(kind + name for kind in ("", "r", "i") for name in (
+        "add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "lshift", "rshift", "and", "or", "xor",
+    )),
+))  # fmt: skip
 
-    def __init__(self, target: Any, call: Callable[..., Any], wrapped: Callable[..., Any]) -> None:
+
+class TracedObject:
+    """A traced callable object: calls are traced, everything else is the object's own.
+
+    Attributes:
+        made: How it was made, from what; `made.again(target)` does it again.
+        wrapped: As calling the object, but returns a `Trace`.
+    """
+
+    _own: tuple[str, ...] = ("__wrapped__", "_call", "made", "version_site", "wrapped")
+
+    def __init_subclass__(cls) -> None:
+        _speak_for_another(cls, TracedObject)
+
+    def __new__(cls, target: Any, *_: Any, **__: Any) -> Self:
+        """Make an object of a class of its own, where the target's class has special methods."""
+        kind = cast("type[Any]", type(target))
+        members: dict[str, Any] = {
+            name: _forwarded(name) if getattr(kind, name) is not None else None
+            for name in _SPECIAL
+            if getattr(kind, name, None) is not getattr(object, name, None)
+        }
+        own = cast("type[Self]", type(cls.__name__, (cls,), members)) if members else cls
+        return object.__new__(own)
+
+    def __init__(self, target: Any, call: Callable[..., Any], wrapped: Callable[..., Any], made: Any) -> None:
         self.__wrapped__ = target
         self._call = call
         self.wrapped = wrapped
+        self.made = made
+
+    @property
+    def __class__(self) -> type[Any]:  # pyright: ignore[reportIncompatibleMethodOverride] - see the module's docstring
+        return cast("type[Any]", type(self.__wrapped__))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the object."""
         return self._call(*args, **kwargs)
+
+    @property
+    def __module__(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] - the object's, not this class's
+        return self.__wrapped__.__module__
+
+    @property
+    def __doc__(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride] - the object's, not this class's
+        return self.__wrapped__.__doc__
 
     def __getattr__(self, name: str) -> Any:
         if name == "__wrapped__":  # not set yet: copying and unpickling ask before __init__
             raise AttributeError(name)
         return getattr(self.__wrapped__, name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._own:
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self.__wrapped__, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self.__wrapped__, name)
+
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         kind = cast("type[Any]", type(self.__wrapped__))
         return BoundTrace(self, instance) if instance is not None and hasattr(kind, "__get__") else self
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (cast("Any", type(self.made)).again, (self.made,))
+
+    def __copy__(self) -> Any:
+        return self.made.again(copy.copy(self.__wrapped__))
+
     def __dir__(self) -> list[str]:
-        return sorted({*dir(self.__wrapped__), *object.__dir__(self)})
+        return sorted({*dir(self.__wrapped__), *dir(type(self))})
 
     def __repr__(self) -> str:
         return f"<traced {self.__wrapped__!r}>"
 
 
-class TracedCall(TracedObject):
+def _forwarded(name: str) -> Callable[..., Any]:
+    def method(self: Any, *args: Any) -> Any:
+        return getattr(self.__wrapped__, name)(*args)
+
+    return method
+
+
+class TracedPartial(functools.partial[Any]):
+    """A partial of a traced function; it is pickled as the partial that was traced."""
+
+    made: Any
+    wrapped: Callable[..., Any]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (cast("Any", type(self.made)).again, (self.made,))
+
+
+class TracedCall(TracedObject):  # pyright: ignore[reportIncompatibleMethodOverride] - see `_speak_for_another`
     """A traced model call of Mirascope's: `call` and `stream` are traced as the call itself is.
 
     Attributes:
@@ -178,8 +264,10 @@ class TracedCall(TracedObject):
         wrapped_stream: As `stream`, but returns a `Trace`.
     """
 
-    def __init__(self, target: Any, call: Any, wrapped: Any, stream: Any, wrapped_stream: Any) -> None:
-        super().__init__(target, call, wrapped)
+    _own = ("__wrapped__", "_call", "made", "version_site", "wrapped", "call", "stream", "wrapped_stream")
+
+    def __init__(self, target: Any, call: Any, wrapped: Any, made: Any, *, stream: Any, wrapped_stream: Any) -> None:
+        super().__init__(target, call, wrapped, made)
         self.call = call
         self.stream = stream
         self.wrapped_stream = wrapped_stream

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast, overload
 from weakref import WeakKeyDictionary
 
@@ -15,6 +16,7 @@ from mirascope_ops.core.methods import (
     TracedClassMethod,
     TracedMethod,
     TracedObject,
+    TracedPartial,
     explain_lost_object,
 )
 from mirascope_ops.core.result import Trace
@@ -23,7 +25,7 @@ from mirascope_ops.core.site import CallSite
 from mirascope_ops.exceptions import TraceTargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -137,9 +139,7 @@ def trace(
         >>> greet.wrapped("Ada").result
         'Hello, Ada!'
     """
-    if isinstance(tags, str):
-        message = f"tags must be a sequence of strings, got the string {tags!r}: write tags=[{tags!r}]."
-        raise TraceTargetError(message)
+    check_options(name, tags, metadata)
 
     def decorate(target: Any) -> Any:
         return decorate_callable(
@@ -169,8 +169,8 @@ class Upgrade(Protocol):
         ...
 
     @property
-    def partial(self) -> type[functools.partial[Any]]:
-        """The kind of partial that takes the place of `functools.partial`."""
+    def partial(self) -> type[TracedPartial]:
+        """The kind of partial to make."""
         ...
 
 
@@ -181,7 +181,12 @@ class _Made(NamedTuple):
     upgrade: Upgrade | None
     options: dict[str, Any]
 
+    def again(self, target: Any = None) -> Any:
+        """Trace the callable again, or another one in the same way; this is how copies and pickles come to be."""
+        return decorate_callable(self.fn if target is None else target, self.upgrade, **self.options)
 
+
+# Functions only: an object keeps it itself, because it may have no hash.
 _MADE: WeakKeyDictionary[Any, _Made] = WeakKeyDictionary()
 
 
@@ -209,13 +214,34 @@ def decorate_callable(fn: Any, upgrade: Upgrade | None = None, **options: Any) -
     if isinstance(fn, classmethod | staticmethod):
         function = _unbound(decorate_callable(cast("staticmethod[..., Any]", fn).__func__, upgrade, **options))
         return staticmethod(function) if isinstance(fn, staticmethod) else TracedClassMethod(function)
-    below = _MADE.get(fn) if inspect.isfunction(fn) or isinstance(fn, TracedObject) else None
+    below: _Made | None = fn.made if isinstance(fn, TracedObject) else _MADE.get(fn) if inspect.isfunction(fn) else None
     if below is not None and (upgrade is not None or below.upgrade is not None):
         fn, upgrade, options = below.fn, upgrade or below.upgrade, _both(below.options, options)
     if isinstance(fn, functools.partial) and not isinstance(fn.func, type):
         return _decorate_partial(cast("functools.partial[Any]", fn), upgrade, options)
     _refuse(fn)
     return _trace(fn, upgrade, options)
+
+
+def check_options(name: object, tags: object, metadata: object) -> None:
+    """Check the options that `ops.trace` and `ops.version` share.
+
+    Raises:
+        TraceTargetError: One of them is of another type than it should be; the message says what to write.
+    """
+    if name is not None and not isinstance(name, str):
+        message = f"name must be a string, got {type(name).__name__}: write name={str(name)!r}."
+        raise TraceTargetError(message)
+    if isinstance(tags, str):
+        message = f"tags must be a sequence of strings, got the string {tags!r}: write tags=[{tags!r}]."
+        raise TraceTargetError(message)
+    found = cast("Collection[Any]", tags) if isinstance(tags, Collection) else None  # an iterator can be read once only
+    if tags is not None and (found is None or not all(isinstance(tag, str) for tag in found)):
+        message = f"tags must be a sequence of strings, got {tags!r:.80}: write tags=['first', 'second']."
+        raise TraceTargetError(message)
+    if metadata is not None and not isinstance(metadata, Mapping):
+        message = f"metadata must be a mapping, got {metadata!r:.80}: write metadata={{'owner': 'me'}}."
+        raise TraceTargetError(message)
 
 
 def _refuse(fn: Any) -> None:
@@ -226,6 +252,12 @@ def _refuse(fn: Any) -> None:
     if isinstance(fn, property):
         message = "A property cannot be traced: put @ops.trace under @property, on its function."
         raise TraceTargetError(message)
+    if isinstance(fn, str):
+        message = f"@ops.trace needs a callable, got a string: for the spans' name write @ops.trace(name={fn!r})."
+        raise TraceTargetError(message)
+    if not callable(fn) and hasattr(cast("type[Any]", type(fn)), "__get__"):  # as a cached_property
+        message = f"A {type(fn).__name__} cannot be traced: put @ops.trace under its decorator, on its function."
+        raise TraceTargetError(message)
     if not callable(fn):
         message = f"@ops.trace needs a callable, got {type(fn).__name__}; with options write @ops.trace(name=...)."
         raise TraceTargetError(message)
@@ -233,16 +265,20 @@ def _refuse(fn: Any) -> None:
 
 def _trace(fn: Any, upgrade: Upgrade | None, options: dict[str, Any]) -> Any:
     """Trace a callable that is neither a descriptor nor a partial."""
-    is_async = inspect.iscoroutinefunction(fn) or inspect.isasyncgenfunction(fn) or _has_async_call(fn)
+    body = _body_of(fn)
+    is_async = inspect.iscoroutinefunction(body) or inspect.isasyncgenfunction(body)
     site = (CallSite if upgrade is None else upgrade.site)(fn, is_async=is_async, **options)
     wrapper, wrapped = _wrappers(fn, site, is_async=is_async)
     made = _Made(fn, upgrade, options)
     if not inspect.isroutine(fn):
-        traced: Any = TracedObject(fn, wrapper, wrapped)
+        traced: Any
         if _is_model_call(fn):
-            traced = TracedCall(fn, wrapper, wrapped, *_wrappers(fn.stream, site, is_async=is_async))
-        _MADE[traced] = made
+            stream, wrapped_stream = _wrappers(fn.stream, site, is_async=is_async)
+            traced = TracedCall(fn, wrapper, wrapped, made, stream=stream, wrapped_stream=wrapped_stream)
+        else:
+            traced = TracedObject(fn, wrapper, wrapped, made)
         return traced if upgrade is None else upgrade.present(traced, site)
+    _keep_attributes(fn, wrapper)
     wrapper.wrapped = wrapped
     _MADE[wrapper] = made
     if site.wants_span:
@@ -277,15 +313,26 @@ def _both(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 def _decorate_partial(fn: functools.partial[Any], upgrade: Upgrade | None, options: dict[str, Any]) -> Any:
     """Trace the function in a partial and bind its arguments again: it stays a partial, of the same kind."""
     function = _unbound(decorate_callable(fn.func, upgrade, **options))
-    kind: Any = functools.partial if upgrade is None else upgrade.partial
+    kind = TracedPartial if upgrade is None else upgrade.partial
     traced = kind(function, *fn.args, **fn.keywords)
+    traced.made = _Made(fn, upgrade, options)
     traced.wrapped = functools.partial(function.wrapped, *fn.args, **fn.keywords)
     return traced
 
 
-def _has_async_call(fn: Any) -> bool:
-    """Tell whether a callable object is called with `await`."""
-    return inspect.iscoroutinefunction(getattr(cast("type[Any]", type(fn)), "__call__", None))  # noqa: B004 - it is wanted
+def _body_of(fn: Any) -> Any:
+    """Return what tells the kind of a callable: itself, or its class's `__call__` where it is an object."""
+    if inspect.isroutine(fn) or isinstance(fn, functools.partial):
+        return cast("Any", fn)
+    return cast("type[Any]", type(fn)).__call__
+
+
+def _keep_attributes(fn: Any, wrapper: Any) -> None:
+    """Keep what is no function's attribute: `cache_info` and `cache_clear` of `functools.cache`."""
+    if not inspect.isfunction(fn):
+        for name in dir(fn):
+            if not name.startswith("_") and not hasattr(wrapper, name):
+                setattr(wrapper, name, getattr(fn, name))
 
 
 def _is_model_call(fn: Any) -> bool:
@@ -307,9 +354,10 @@ def _without_span(fn: Any, site: CallSite) -> inspect.Signature:
 
 def _wrappers(fn: Any, site: CallSite, *, is_async: bool) -> tuple[Any, Any]:
     """Return the traced function and its `wrapped`, of the same kind as `fn`."""
-    if inspect.isasyncgenfunction(fn):
+    body = _body_of(fn)
+    if inspect.isasyncgenfunction(body):
         return _iterated(fn, site, around_async_generator)
-    if inspect.isgeneratorfunction(fn):
+    if inspect.isgeneratorfunction(body):
         return _iterated(fn, site, around_generator)
     make = _coroutine if is_async else _function
     return make(fn, site, plain=True), make(fn, site, plain=False)

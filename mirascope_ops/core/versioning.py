@@ -9,7 +9,6 @@ changed a list in place or reloaded a module.
 
 from __future__ import annotations
 
-import functools
 import inspect
 import re
 import threading
@@ -19,10 +18,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, NoReturn, ParamSpec, 
 from mirascope_ops.core import attributes as keys
 from mirascope_ops.core import backend, capture, guard
 from mirascope_ops.core import cell as cells
-from mirascope_ops.core.methods import BoundTrace, TracedMethod, TracedObject
+from mirascope_ops.core.methods import BoundTrace, TracedMethod, TracedObject, TracedPartial
 from mirascope_ops.core.site import CallSite, qualified_name
-from mirascope_ops.core.tracing import AsyncTracedFunction, TracedFunction, decorate_callable
-from mirascope_ops.exceptions import TraceTargetError
+from mirascope_ops.core.tracing import AsyncTracedFunction, TracedFunction, check_options, decorate_callable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -189,9 +187,7 @@ def version(
         >>> ask.version_info.tags
         ('production',)
     """
-    if isinstance(tags, str):
-        message = f"tags must be a sequence of strings, got the string {tags!r}: write tags=[{tags!r}]."
-        raise TraceTargetError(message)
+    check_options(name, tags, metadata)
     upgrade = _Versioning(name, tuple(sorted(set(tags))), dict(metadata or {}))
 
     def decorate(target: Any) -> Any:
@@ -224,7 +220,7 @@ class _Versioning:
         return traced
 
     @property
-    def partial(self) -> type[functools.partial[Any]]:
+    def partial(self) -> type[TracedPartial]:
         """The kind of partial that knows its version."""
         return VersionedPartial
 
@@ -404,7 +400,7 @@ class VersionedMethod(_Versioned, TracedMethod):  # pyright: ignore[reportIncomp
         return f"<versioned {self.function!r}>"
 
 
-class VersionedPartial(functools.partial[Any]):
+class VersionedPartial(TracedPartial):
     """A partial of a versioned function."""
 
     @property
@@ -416,7 +412,6 @@ class VersionedPartial(functools.partial[Any]):
 _set_class: Final = cast("Any", object).__dict__["__class__"].__set__  # also where a class hides its `__class__`
 
 
-@functools.cache
 def _versioned_kind(kind: type[Any]) -> type[Any]:
     """Return a kind of `TracedObject` that knows its version."""
     assert issubclass(kind, TracedObject)  # noqa: S101 - `present` is given nothing else
