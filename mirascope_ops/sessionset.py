@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from mirascope_ops.analysis.sessions import session_card
 from mirascope_ops.comparisons import Comparisons
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs] - pandas ships none
+    from plotly.graph_objects import Figure  # pyright: ignore[reportMissingTypeStubs] - plotly ships none
 
-    from mirascope_ops.analysis.rows import SessionCard, SpanRow
+    from mirascope_ops.analysis.rows import SessionCard, SpanRow, Totals
+    from mirascope_ops.spanset import Tree
     from mirascope_ops.store.records import RunRecord, SessionRecord
     from mirascope_ops.views.timeline_options import TimelineArguments
 
@@ -154,6 +156,31 @@ class SessionSet(Exports, Comparisons, Sequence[Session]):
     def summary(self, by: str | Sequence[str] = "session_id") -> DataFrame:
         """Return statistics of all spans; see `SpanSet.summary`."""
         return self.spans.summary(by)
+
+    @property
+    def totals(self) -> Totals:
+        """Counts, duration, tokens and cost of all spans; each model call counts once."""
+        return self.spans.totals
+
+    def tree(self) -> Tree:
+        """Return all spans as a forest."""
+        return self.spans.tree()
+
+    def critical_path(self) -> DataFrame:
+        """Return what the traces waited for; see `SpanSet.critical_path`."""
+        return self.spans.critical_path()
+
+    def concurrency(self) -> DataFrame:
+        """Return how many spans ran at once; see `SpanSet.concurrency`."""
+        return self.spans.concurrency()
+
+    def context_growth(self) -> DataFrame:
+        """Return how many tokens each model call was given; see `SpanSet.context_growth`."""
+        return self.spans.context_growth()
+
+    def figure(self, kind: Literal["timeline"] = "timeline", *, limit: int = 2000) -> Figure:
+        """Return a plotly figure of all spans; see `SpanSet.figure`."""
+        return self.spans.figure(kind, limit=limit)
 
     def turns(self) -> DataFrame:
         """Return the turns of all sessions, one row each."""

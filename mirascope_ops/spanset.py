@@ -443,6 +443,23 @@ class TraceSet(Exports, Comparisons, Sequence[StoredTrace]):
         """Return statistics of all spans; see `SpanSet.summary`."""
         return self.spans.summary(by)
 
+    @property
+    def totals(self) -> Totals:
+        """Counts, duration, tokens and cost of all spans; each model call counts once."""
+        return stats.totals(self._all())
+
+    def critical_path(self) -> DataFrame:
+        """Return what the traces waited for; see `SpanSet.critical_path`."""
+        return self.spans.critical_path()
+
+    def concurrency(self) -> DataFrame:
+        """Return how many spans ran at once; see `SpanSet.concurrency`."""
+        return self.spans.concurrency()
+
+    def context_growth(self) -> DataFrame:
+        """Return how many tokens each model call was given; see `SpanSet.context_growth`."""
+        return self.spans.context_growth()
+
     def turns(self) -> DataFrame:
         """Return the traces as turns of a conversation, one row each."""
         return self.spans.turns()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from mirascope_ops.core import backend, capture, clock
+from mirascope_ops.core.recorded import Recorded
 from mirascope_ops.exceptions import OpsError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Trace(Generic[R_co]):
+class Trace(Recorded, Generic[R_co]):
     """The result of one traced call, and its span.
 
     Attributes:
@@ -86,18 +87,6 @@ class Trace(Generic[R_co]):
         """
         self._annotate(tags=[str(tag) for tag in tags])
 
-    def to_pandas(self, **options: Any) -> Any:
-        """Return the spans of this call as a DataFrame; options as for `SpanSet.to_pandas`."""
-        return self.spans.to_pandas(**options)
-
-    def tree(self) -> Any:
-        """Return the spans of this call as a tree."""
-        return self.spans.tree()
-
-    def timeline(self, **options: Any) -> Any:
-        """Return the timeline of this call; options as for `SpanSet.timeline`."""
-        return self.spans.timeline(**options)
-
     def replay(self, function: Any = None, /, **overrides: Any) -> Replay:
         """Run the call again, with the arguments that its span holds; see `SpanSet.replay`."""
         return self.spans.replay(function, **overrides)
@@ -124,34 +113,6 @@ class Trace(Generic[R_co]):
         self.spans._check(self, checks, bounds)  # noqa: SLF001 - the functions get this trace, not its spans
         return self
 
-    def to_polars(self) -> Any:
-        """Return the spans of this call as a polars DataFrame."""
-        return self.spans.to_polars()
-
-    def to_arrow(self) -> Any:
-        """Return the spans of this call as a pyarrow Table."""
-        return self.spans.to_arrow()
-
-    def to_otlp(self, path: Any, **options: Any) -> Any:
-        """Write the spans of this call to a file of OTLP; options as for `SpanSet.to_otlp`."""
-        return self.spans.to_otlp(path, **options)
-
-    def to_parquet(self, path: Any, **options: Any) -> Any:
-        """Write the spans of this call to a Parquet file; options as for `SpanSet.to_parquet`."""
-        return self.spans.to_parquet(path, **options)
-
-    def to_chrome_trace(self, path: Any, **options: Any) -> Any:
-        """Write the spans of this call to a file for Perfetto; options as for `SpanSet.to_chrome_trace`."""
-        return self.spans.to_chrome_trace(path, **options)
-
-    def to_html(self, path: Any, **options: Any) -> Any:
-        """Write the spans of this call to a page with the timeline inside; options as for `SpanSet.to_html`."""
-        return self.spans.to_html(path, **options)
-
-    def to_markdown(self, path: Any = None, **options: Any) -> str:
-        """Return the spans of this call as Markdown for a language model; as `SpanSet.to_markdown`."""
-        return self.spans.to_markdown(path, **options)
-
     def __repr__(self) -> str:
         return f"Trace(result={self.result!r}, span_id={self.span_id!r}, trace_id={self.trace_id!r})"
 
@@ -159,6 +120,9 @@ class Trace(Generic[R_co]):
         if self.span.is_noop:
             return {"text/plain": repr(self)}
         return self.spans._repr_mimebundle_(include, exclude)
+
+    def _recorded(self) -> Any:
+        return self.spans
 
     def _ids(self) -> tuple[str, str]:
         trace_id, span_id = self.trace_id, self.span_id

@@ -18,6 +18,7 @@ from opentelemetry.context import create_key
 
 from mirascope_ops.core import backend, callables, capture, clock, context, guard, pipeline
 from mirascope_ops.core.cell import Cell, current_cell
+from mirascope_ops.core.recorded import Recorded
 from mirascope_ops.exceptions import SessionError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Stamp(NamedTuple):
     cell: Cell | None
 
 
-class SessionContext:
+class SessionContext(Recorded):
     """A session while it is entered.
 
     Attributes:
@@ -114,14 +115,6 @@ class SessionContext:
         """The traces recorded in this session, oldest first."""
         return backend.get().session(self).traces
 
-    def to_pandas(self, **options: Any) -> Any:
-        """Return the session's spans as a DataFrame; options as for `SpanSet.to_pandas`."""
-        return backend.get().session(self).to_pandas(**options)
-
-    def timeline(self, **options: Any) -> Any:
-        """Return the session's timeline; options as for `SpanSet.timeline`."""
-        return backend.get().session(self).timeline(**options)
-
     def live(self) -> Any:
         """Show the session's card in a notebook, and keep it up to date while the cell runs.
 
@@ -136,18 +129,6 @@ class SessionContext:
             ...     pass
         """
         return backend.get().live(self)
-
-    def messages(self) -> Any:
-        """Return the session's messages, one row each."""
-        return backend.get().session(self).messages()
-
-    def turns(self) -> Any:
-        """Return the session's turns, one row per trace."""
-        return backend.get().session(self).turns()
-
-    def summary(self, by: str = "name") -> Any:
-        """Return counts, latencies, tokens and cost of the session's spans by name, kind or model."""
-        return backend.get().session(self).summary(by)
 
     def diff(self, other: Any) -> SpanDiff:
         """Compare the session with another run; see `SpanSet.diff`."""
@@ -175,6 +156,9 @@ class SessionContext:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         return backend.get().session(self)._repr_mimebundle_(include, exclude)
+
+    def _recorded(self) -> Any:
+        return backend.get().session(self)
 
     def in_cell(self, cell: Cell | None) -> SessionContext:
         """Return the same run as it continues in another notebook cell."""
