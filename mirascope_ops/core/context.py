@@ -3,13 +3,13 @@
 `opentelemetry.context.attach` and `detach` cost about 1.5 us a pair and log an error when a token belongs to
 another `contextvars.Context`, which is everyday life for generators and notebook cells. So the ContextVar
 below them is used where the stock runtime context is in place (a private name: with any other runtime the
-public functions are, and a test runs the suite's core against both).
+public functions are, and a test runs others of the core with such a one).
 """
 
 from __future__ import annotations
 
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace as otel_trace
@@ -28,6 +28,13 @@ def _span_key() -> str:
 SPAN_KEY: Final = _span_key()
 
 
+class _PublicToken(NamedTuple):
+    """The way back from `_PublicContext.set`."""
+
+    token: Any
+    old_value: Context
+
+
 class _PublicContext:
     """The same three operations through OpenTelemetry's public functions only."""
 
@@ -35,12 +42,13 @@ class _PublicContext:
         return otel_context.get_current()
 
     def set(self, value: Context) -> Token[Context]:
-        return otel_context.attach(value)
+        old = otel_context.get_current()
+        return cast("Token[Context]", _PublicToken(otel_context.attach(value), old))
 
-    def reset(self, token: Token[Context] | Context) -> None:
+    def reset(self, token: Any) -> None:
         if isinstance(token, Context):  # as a ContextVar has it, of what is no token
             raise TypeError(token)
-        otel_context.detach(token)
+        otel_context.detach(token.token)
 
 
 def _runtime() -> ContextVar[Context] | _PublicContext:
@@ -81,7 +89,7 @@ attach_context: Final = _set
 
 def before(token: Token[Context] | Context) -> Context:
     """Return the Context to which a way back leads: a token, or the Context itself."""
-    old: Any = token if isinstance(token, Context) else getattr(token, "old_value", None)
+    old: Any = token if isinstance(token, Context) else token.old_value
     return old if isinstance(old, Context) else Context()
 
 
