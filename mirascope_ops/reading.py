@@ -6,11 +6,14 @@ open.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from mirascope_ops.analysis.normalise import normalise
+from mirascope_ops.analysis.normalise import table_of
+from mirascope_ops.analysis.table import SpanTable, chosen_spans
 from mirascope_ops.exceptions import ConfigurationError, NotFoundError
 from mirascope_ops.sessionset import Session, SessionSet
 from mirascope_ops.spanset import SpanSet, StoredTrace, TraceSet
@@ -90,11 +93,11 @@ def spans(
             whole_traces=True,
             limit=limit if kind is None and status is None else None,
         )
-        found = SpanSet(_rows(query))
-    conditions = _Conditions(name, status, cell, notebook, time_of(since), time_of(until))
-    kept = found
-    if kind is not None or conditions != _Conditions(*[None] * len(conditions)):
-        kept = found.filter(lambda span: (kind is None or span.kind == kind) and conditions.fit(span))
+        found = SpanSet(_table(query))
+    place = "cell_id" if isinstance(cell, str) else "execution_count"
+    wanted = {"name": name, "kind": kind, "status": status, place: cell, "notebook": notebook}
+    kept = found.filter(**{column: value for column, value in wanted.items() if value is not None})
+    kept = _between(kept, time_of(since), time_of(until))
     return kept if limit is None else kept[max(0, len(kept) - limit) :]
 
 
@@ -135,7 +138,7 @@ def traces(
         # Conditions on the root are checked below, where it is known; without any, the store need not give more.
         unconditional = name is None and status is None and cell is None and notebook is None
         query = SpanQuery(since=first, until=last, whole_traces=True, limit=limit if unconditional else None)
-        found = SpanSet(_rows(query)).traces
+        found = SpanSet(_table(query)).traces
     conditions = _Conditions(name, status, cell, notebook, first, last)
     kept = found.filter(lambda trace: conditions.fit(trace.root))
     return kept if limit is None else kept[max(0, len(kept) - limit) :]
@@ -160,7 +163,7 @@ def get_trace(trace_id: str) -> StoredTrace:
             message = f"{len(known)} traces begin with {trace_id!r}: give more digits."
             raise NotFoundError(message)
         wanted = known.pop() if known else wanted
-    rows = _rows(SpanQuery(trace_ids=[wanted]))
+    rows = _table(SpanQuery(trace_ids=[wanted]))
     if not rows:
         message = f"There is no trace {trace_id!r} in the store. {_where_to_look('ops.traces() lists them.')}"
         raise NotFoundError(message)
@@ -276,7 +279,7 @@ def _nanoseconds(moment: datetime) -> int:
 
 
 class _Conditions(NamedTuple):
-    """What a span, or a trace's root, must be; as `spans` takes it, None demands nothing."""
+    """What a trace's root must be; as `traces` takes it, None demands nothing."""
 
     name: str | None
     status: str | None
@@ -296,6 +299,17 @@ class _Conditions(NamedTuple):
         )
 
 
+def _between(spans: SpanSet, first: int | None, last: int | None) -> SpanSet:
+    """Give the spans that start in this time; they are in the order of their starts."""
+    begin = 0 if first is None else bisect_left(spans, first, key=_start)
+    end = len(spans) if last is None else bisect_left(spans, last, key=_start)
+    return spans if (begin, end) == (0, len(spans)) else spans[begin : max(begin, end)]
+
+
+def _start(span: SpanRow) -> int:
+    return span.start
+
+
 def _where_to_look(hint: str) -> str:
     """Return the hint, or that nothing is recorded at all."""
     if recorder.active().recording:
@@ -310,10 +324,17 @@ def _store() -> Store:
     return active.store
 
 
-def _rows(query: SpanQuery) -> list[SpanRow]:
-    store = _store()
-    records = store.spans(query)
-    return normalise(records, store.annotations(sorted({record.trace_id for record in records})))
+def _table(query: SpanQuery) -> SpanTable:
+    return _read(_store(), query)
+
+
+def _read(store: Store, query: SpanQuery) -> SpanTable:
+    """Read spans with what was said about them: few are asked for by their traces, many get all annotations."""
+    batches = store.batches(query)
+    few = list(islice(batches, 2))
+    if len(few) > 1:
+        return table_of(chain(few, batches), store.annotations(None))
+    return table_of(few, store.annotations(sorted({trace for batch in few for trace in batch.columns[0]})))
 
 
 def _session(session_id: str, run_id: str | None = None) -> Session:
@@ -337,21 +358,17 @@ def _load_sessions(records: Sequence[SessionRecord]) -> list[Session]:
 
 def _load_session(store: Store, record: SessionRecord, run_id: str | None = None) -> Session:
     runs = store.runs([record.session_id], descendants=True)
-    return Session(record, runs, _session_rows(store, record.session_id, runs), run_id)
+    return Session(record, runs, _session_spans(store, record.session_id, runs), run_id)
 
 
-def _session_rows(store: Store, session_id: str, runs: Sequence[RunRecord]) -> list[SpanRow]:
+def _session_spans(store: Store, session_id: str, runs: Sequence[RunRecord]) -> Sequence[SpanRow]:
     """Read a session's spans: those of its runs and the runs below, and those that inherit the session."""
     run_ids = [run.run_id for run in runs]
     query = SpanQuery(session_ids=[session_id], run_ids=run_ids, sessions_or_runs=True, whole_traces=True)
-    records = store.spans(query)
-    rows = normalise(records, store.annotations(sorted({found.trace_id for found in records})))
     within = frozenset(run_ids)
     names = {session_id, *(run.session_id for run in runs)}
-    return [
-        row
-        for row in rows
-        if row.session_id == session_id
-        or row.run_id in within
-        or (row.run_id is None and row.session_id in names)  # spans from outside know no runs
-    ]
+
+    def belongs(session: str | None, run: str | None) -> bool:
+        return session == session_id or run in within or (run is None and session in names)  # from outside: no run
+
+    return chosen_spans(_read(store, query), belongs, "session_id", "run_id")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, cast, overload
 from mirascope_ops._optional import require
 from mirascope_ops.analysis import accessor, stats, tree
 from mirascope_ops.analysis.rows import Node, SpanRow, Totals
+from mirascope_ops.analysis.table import SpanTable, chosen_spans, spans_at
 from mirascope_ops.comparisons import Comparisons
 from mirascope_ops.core import backend
 from mirascope_ops.exceptions import OpsError
@@ -54,7 +55,8 @@ class SpanSet(Exports, Comparisons, Sequence[SpanRow]):
     """
 
     def __init__(self, spans: Iterable[SpanRow]) -> None:
-        self._spans = tuple(spans)
+        # What a store gave stays in columns until somebody asks for the rows.
+        self._spans: Sequence[SpanRow] = spans if isinstance(spans, SpanTable) else tuple(spans)
 
     def __len__(self) -> int:
         return len(self._spans)
@@ -122,10 +124,10 @@ class SpanSet(Exports, Comparisons, Sequence[SpanRow]):
         for name, wanted in columns.items():
             several = isinstance(wanted, list | tuple | set | frozenset) and name != "tags"
             choice = cast("Collection[Any]", wanted if several else (wanted,))
-            kept = tuple(span for span in kept if getattr(span, name) in choice)
+            kept = chosen_spans(kept, choice.__contains__, name)
         return SpanSet(kept)
 
-    def _queried(self, query: str) -> tuple[SpanRow, ...]:
+    def _queried(self, query: str) -> Sequence[SpanRow]:
         table: Any = SpanSet.to_pandas(self)
         try:
             places: list[int] = list(table.query(query).index)
@@ -135,7 +137,7 @@ class SpanSet(Exports, Comparisons, Sequence[SpanRow]):
                 f"DataFrame.query, over the columns {', '.join(SpanRow._fields)}."
             )
             raise OpsError(message) from error
-        return tuple(self._spans[place] for place in places)
+        return spans_at(self._spans, places)
 
     def tree(self) -> Tree:
         """Return the spans as a forest, parents above children, siblings by start."""

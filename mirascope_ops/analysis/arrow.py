@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops._optional import require
 from mirascope_ops.analysis import schema
+from mirascope_ops.analysis.columns import large_strings
 from mirascope_ops.analysis.frames import values_of
 from mirascope_ops.analysis.schema import SPANS_SCHEMA
-from mirascope_ops.store import codec
+from mirascope_ops.analysis.table import told_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,8 +77,9 @@ def spans_table(spans: Sequence[SpanRow]) -> Any:
     """
     pa = require("pyarrow", extra="files")
     found = arrow_schema()
+    told = told_by(spans)
     arrays = [
-        _array(values_of(spans, column.name), column, found.field(place).type)
+        _array(values_of(told, column.name), column, found.field(place).type)
         for place, column in enumerate(SPANS_SCHEMA)
     ]
     return pa.Table.from_arrays(arrays, schema=found)
@@ -106,15 +108,17 @@ def _noted(column: Column) -> dict[str, Any]:
 
 def _array(values: Sequence[Any], column: Column, kind: Any) -> Any:
     pa = require("pyarrow", extra="files")
+    if column.dtype == schema.TEXT:
+        return large_strings(values)
     if column.dtype == schema.CATEGORY:
         codes = {category: code for code, category in enumerate(column.categories)}
-        places = pa.array([codes.get(value) for value in values], pa.int8())
+        places = pa.array(list(map(codes.get, values)), pa.int8())
         return pa.DictionaryArray.from_arrays(places, pa.array(column.categories, pa.large_string()))
     if column.dtype == schema.TIME:
         values = [value or None for value in values]  # a time of 0 is one that was not told
+    elif not isinstance(values, list):
+        values = list(values)
     try:
         return pa.array(values, kind)
     except (OverflowError, pa.ArrowInvalid):
         return pa.array([value if value is None or _LEAST <= value <= _MOST else None for value in values], kind)
-    except UnicodeEncodeError:
-        return pa.array([value and codec.text(value) for value in values], kind)

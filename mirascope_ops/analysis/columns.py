@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
+from itertools import repeat
+from operator import is_
 from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops._optional import require
 from mirascope_ops.analysis import schema
+from mirascope_ops.analysis.texts import Same, Texts
 from mirascope_ops.store import codec
 
 if TYPE_CHECKING:
@@ -37,8 +41,7 @@ def array_of(values: Sequence[Any], column: schema.Column) -> Any:
         case schema.NUMBER:
             return _numbers(values, "float64")
         case schema.FLAG:
-            pd = require("pandas", extra="notebook")
-            return pd.array(list(values), dtype="boolean")
+            return _flags(values)
         case schema.TIME | schema.DURATION:
             return _times(values, column.dtype)
         case _:
@@ -70,17 +73,22 @@ def inferred(values: Sequence[Any]) -> tuple[Any, bool]:
     return _texts([None if value is ABSENT else codec.encode(value) for value in values]), True
 
 
-def _libraries() -> tuple[Any, Any]:
-    return require("pandas", extra="notebook"), require("pyarrow", extra="notebook")
-
-
 def _texts(values: Sequence[str | None]) -> Any:
-    pd, pa = _libraries()
+    pd = require("pandas", extra="notebook")
+    return pd.array(large_strings(values), dtype=schema.TEXT)
+
+
+def large_strings(values: Sequence[str | None]) -> Any:
+    """Make an Arrow array of text; lone surrogates in it are replaced."""
+    pa = require("pyarrow", extra="notebook")
+    if isinstance(values, Texts):
+        return values.packed
+    if isinstance(values, Same):
+        return pa.repeat(pa.scalar(values.value and codec.text(values.value), pa.large_string()), len(values))
     try:
-        found = pa.array(values, pa.large_string())
+        return pa.array(values, pa.large_string())
     except UnicodeEncodeError:
-        found = pa.array(_encodable(values), pa.large_string())
-    return pd.array(found, dtype=schema.TEXT)
+        return pa.array(_encodable(values), pa.large_string())
 
 
 def _encodable(values: Sequence[str | None]) -> Sequence[str | None]:
@@ -88,34 +96,45 @@ def _encodable(values: Sequence[str | None]) -> Sequence[str | None]:
     return [value and codec.text(value) for value in values]
 
 
-def _numbers(values: Sequence[Any], dtype: str) -> Any:
+def _flags(values: Sequence[bool | None]) -> Any:
     pd = require("pandas", extra="notebook")
     np = require("numpy", extra="notebook")
-    none = values.count(None)
-    if none in {0, len(values)}:
-        missing = np.full(len(values), fill_value=none > 0)
-        filled: Any = values if not none else np.zeros(len(values))
-    else:
-        missing = np.array([value is None for value in values])
-        filled = [0 if value is None else value for value in values]
-    try:
-        data = np.array(filled, dtype=dtype)
-    except OverflowError:
-        return _numbers([value if value is not None and _LEAST <= value <= _MOST else None for value in values], dtype)
+    if isinstance(values, Same) and isinstance(values.value, bool):
+        number = len(values)
+        return pd.arrays.BooleanArray(np.full(number, values.value), np.zeros(number, dtype="bool"))
+    return pd.array(list(values), dtype="boolean")
+
+
+def _numbers(values: Sequence[Any], dtype: str) -> Any:
+    pd = require("pandas", extra="notebook")
+    data, missing = _filled(values, dtype, 0)
     masked = pd.arrays.IntegerArray if dtype == "int64" else pd.arrays.FloatingArray
     return masked(data, missing)
 
 
+def _filled(values: Sequence[Any], dtype: str, instead: int) -> tuple[Any, Any]:
+    """Make a numpy array of numbers, with something else where there is none, and one that says where that is."""
+    np = require("numpy", extra="notebook")
+    if isinstance(values, Same):
+        one, missing = _filled([values.value], dtype, instead)
+        return np.repeat(one, len(values)), np.repeat(missing, len(values))
+    if isinstance(values, array) or None not in values:
+        filled: Any = values
+        missing = np.zeros(len(values), dtype="bool")
+    else:
+        missing = np.fromiter(map(is_, values, repeat(None)), dtype="bool", count=len(values))
+        filled = [instead if value is None else value for value in values]
+    try:
+        return np.array(filled, dtype=dtype), missing
+    except OverflowError:
+        within = [value if value is not None and _LEAST <= value <= _MOST else None for value in values]
+        return _filled(within, dtype, instead)
+
+
 def _times(values: Sequence[int | None], dtype: str) -> Any:
     pd = require("pandas", extra="notebook")
-    np = require("numpy", extra="notebook")
     # The smallest 64-bit number is how numpy writes "not a time".
-    missing = values.count(None) > 0
-    try:
-        data = np.array([_LEAST if value is None else value for value in values] if missing else values, dtype="int64")
-    except OverflowError:
-        within = [_LEAST if value is None or not _LEAST <= value <= _MOST else value for value in values]
-        data = np.array(within, dtype="int64")
+    data, _ = _filled(values, "int64", _LEAST)
     if dtype == schema.DURATION:
         return pd.array(data.view("timedelta64[ns]"), dtype=dtype)
     # A time of 0 is one that was not told, as in OTLP: no span is from 1970.
@@ -123,9 +142,12 @@ def _times(values: Sequence[int | None], dtype: str) -> Any:
     return pd.DatetimeIndex(data.view("datetime64[ns]"), tz="UTC").array
 
 
-def _categories(values: Sequence[str], categories: tuple[str, ...]) -> Any:
+def _categories(values: Sequence[str | None], categories: tuple[str, ...]) -> Any:
     pd = require("pandas", extra="notebook")
     np = require("numpy", extra="notebook")
-    codes = {category: code for code, category in enumerate(categories)}
-    data = np.fromiter((codes.get(value, -1) for value in values), dtype="int8", count=len(values))
+    codes: dict[str | None, int] = {category: code for code, category in enumerate(categories)}
+    if isinstance(values, Same):
+        data = np.full(len(values), codes.get(values.value, -1), dtype="int8")
+    else:
+        data = np.fromiter(map(codes.get, values, repeat(-1)), dtype="int8", count=len(values))
     return pd.Categorical.from_codes(data, categories=list(categories))

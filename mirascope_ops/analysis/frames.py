@@ -5,14 +5,13 @@ Every frame has the columns and dtypes of its schema (`schema`), also when it is
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from mirascope_ops._optional import require
 from mirascope_ops.analysis.columns import ABSENT, array_of, inferred
 from mirascope_ops.analysis.critical import concurrency, critical_path
 from mirascope_ops.analysis.messages import messages_of
-from mirascope_ops.analysis.rows import SpanRow
+from mirascope_ops.analysis.rows import SLOT, SpanRow
 from mirascope_ops.analysis.schema import (
     CONCURRENCY_SCHEMA,
     CONTEXT_SCHEMA,
@@ -25,13 +24,16 @@ from mirascope_ops.analysis.schema import (
     Column,
 )
 from mirascope_ops.analysis.stats import innermost_calls
+from mirascope_ops.analysis.table import ENCODED, Told, told_by
+from mirascope_ops.analysis.texts import Column as Values
+from mirascope_ops.analysis.texts import Same
 from mirascope_ops.analysis.values import text
 from mirascope_ops.analysis.verdicts import verdict_of_trace
 from mirascope_ops.exceptions import ConfigurationError
 from mirascope_ops.store import codec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs] - pandas ships none
 
@@ -92,14 +94,15 @@ def spans_frame(
             "For single attributes: to_pandas(attributes='columns')."
         )
         raise ConfigurationError(message)
+    told = told_by(spans)
     data: dict[str, Any] = {}
     json: list[str] = []
     for name in wanted:
         if spread and (name == "attributes" or name.startswith(PREFIX)):
             key = None if name == "attributes" else name[len(PREFIX) :]
-            data.update(_spread(spans, key, json))
+            data.update(_spread(told, key, json))
         else:
-            data[name] = array_of(values_of(spans, name), schema[name])
+            data[name] = array_of(values_of(told, name), schema[name])
     frame = pd.DataFrame(data, index=pd.RangeIndex(len(spans)), copy=False)
     if spread:
         frame.attrs[JSON_COLUMNS] = json
@@ -249,24 +252,37 @@ def _frame(schema: Sequence[Column], rows: Sequence[dict[str, Any]]) -> DataFram
     return pd.DataFrame(data, index=pd.RangeIndex(len(rows)), copy=False)
 
 
-def values_of(spans: Sequence[SpanRow], name: str) -> list[Any]:
+def values_of(told: Told, name: str) -> Values:
     """Give one column's values, as its schema has them, times as ints of nanoseconds.
 
     Args:
-        spans: The spans.
+        told: The columns of the spans.
         name: The column.
     """
-    values: list[Any] = list(map(itemgetter(SpanRow._fields.index(name)), spans))
-    reader = _JSON.get(name)
+    values = told.columns[SLOT[name]]
+    if name in {"attributes", "status_code"} and told.encoded:
+        return values  # a store knows them
     if name == "status_code":
-        # Rows that were made by hand say their status once.
-        return [span.status if code is None else code for span, code in zip(spans, values, strict=True)]
-    return values if reader is None else reader(values)
+        return _codes(values, told.columns[SLOT["status"]])
+    reader = _JSON.get(name)
+    if reader is None:
+        return values
+    if name in ENCODED and told.encoded:
+        read = ENCODED[name]
+        values = Same(read(values.value), len(values)) if isinstance(values, Same) else list(map(read, values))
+    return Same(reader([values.value])[0], len(values)) if isinstance(values, Same) else reader(values)
+
+
+def _codes(codes: Values, statuses: Values) -> Values:
+    # Rows that were made by hand say their status once.
+    if isinstance(codes, Same) and codes.value is not None:
+        return codes
+    return [status if code is None else code for code, status in zip(codes, statuses, strict=True)]
 
 
 def _json(values: Iterable[Any]) -> list[str | None]:
     # As the store writes it: what JSON lacks, such as NaN and lone surrogates, included.
-    return [codec.encode(value) for value in values]
+    return list(codec.encode_all(list(values)))
 
 
 def _shared(values: Iterable[Any]) -> list[str | None]:
@@ -283,7 +299,7 @@ def _tags(values: Iterable[tuple[str, ...]]) -> list[str | None]:
 def _records(names: tuple[str, ...]) -> Callable[[Iterable[Any]], list[str | None]]:
     def read(values: Iterable[Any]) -> list[str | None]:
         return [
-            "[]" if not records else _json([[{name: getattr(record, name) for name in names} for record in records]])[0]
+            codec.encode([{name: getattr(record, name) for name in names} for record in records]) if records else "[]"
             for records in values
         ]
 
@@ -300,13 +316,15 @@ _JSON: dict[str, Callable[[Iterable[Any]], list[str | None]]] = {
 }
 
 
-def _spread(spans: Sequence[SpanRow], key: str | None, json: list[str]) -> dict[str, Any]:
-    keys = [key] if key is not None else list(dict.fromkeys(key for span in spans for key in span.attributes))
+def _spread(told: Told, key: str | None, json: list[str]) -> dict[str, Any]:
+    values = told.columns[SLOT["attributes"]]
+    attributes: list[Mapping[str, Any]] = list(map(codec.decode, values)) if told.encoded else list(values)
+    keys = [key] if key is not None else list(dict.fromkeys(key for found in attributes for key in found))
     found: dict[str, Any] = {}
     for name in keys:
         # A lone surrogate is no character to pandas, not even in a name.
         column = PREFIX + codec.text(name)
-        found[column], is_json = inferred([span.attributes.get(name, ABSENT) for span in spans])
+        found[column], is_json = inferred([each.get(name, ABSENT) for each in attributes])
         if is_json:
             json.append(column)
     return found

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mirascope_ops.analysis.plans import SLOT
+from mirascope_ops.analysis.rows import SLOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _TRACE, _SPAN, _PARENT, _START = SLOT["trace_id"], SLOT["span_id"], SLOT["parent_id"], SLOT["start"]
 _SESSION, _CONVERSATION, _KIND = SLOT["session_id"], SLOT["conversation_id"], SLOT["kind"]
@@ -26,19 +26,19 @@ def inherit_sessions(columns: Sequence[list[Any]]) -> None:
         columns: The columns of the spans of whole traces, in the order of SpanRow's fields; changed in place.
     """
     sessions = columns[_SESSION]
-    if None not in sessions:
-        return
     lacking = [place for place, session in enumerate(sessions) if session is None]
-    parents = parent_places(columns[_TRACE], columns[_SPAN], columns[_PARENT])
+    if not lacking:
+        return
+    parent_of = _finder(columns)
     if len(lacking) < len(sessions):
-        _spread(columns, parents, lacking)
+        _spread(columns, parent_of, lacking)
         lacking = [place for place in lacking if sessions[place] is None]
     conversations = columns[_CONVERSATION]
     talking = [place for place in lacking if conversations[place] is not None]
     if talking:
         for place in talking:
             sessions[place] = conversations[place]
-        _spread(columns, parents, [place for place in lacking if sessions[place] is None])
+        _spread(columns, parent_of, [place for place in lacking if sessions[place] is None])
 
 
 def settle_wrappers(columns: Sequence[list[Any]], wrappers: Sequence[int]) -> None:
@@ -51,14 +51,14 @@ def settle_wrappers(columns: Sequence[list[Any]], wrappers: Sequence[int]) -> No
         columns: The columns of the spans of whole traces, in the order of SpanRow's fields; changed in place.
         wrappers: The places of the spans in question.
     """
-    parents = parent_places(columns[_TRACE], columns[_SPAN], columns[_PARENT])
+    parent_of = _finder(columns)
     kinds = columns[_KIND]
     for place in wrappers:
         kinds[place] = "other"
     above: set[int] = set()
 
     def mark(place: int) -> None:
-        for ancestor in _ancestors(parents, place):
+        for ancestor in _ancestors(parent_of, place):
             if ancestor in above:
                 break
             above.add(ancestor)
@@ -66,7 +66,7 @@ def settle_wrappers(columns: Sequence[list[Any]], wrappers: Sequence[int]) -> No
     for place, kind in enumerate(kinds):
         if kind == "llm":
             mark(place)
-    inside_out = sorted(wrappers, key=lambda place: -sum(1 for _ in _ancestors(parents, place)))
+    inside_out = sorted(wrappers, key=lambda place: -sum(1 for _ in _ancestors(parent_of, place)))
     for place in inside_out:
         if place in above:
             kinds[place] = "chain"
@@ -75,45 +75,37 @@ def settle_wrappers(columns: Sequence[list[Any]], wrappers: Sequence[int]) -> No
             mark(place)
 
 
-def parent_places(traces: Sequence[str], spans: Sequence[str], parents: Sequence[str | None]) -> list[int]:
-    """Find each span's parent among the spans.
+def _finder(columns: Sequence[list[Any]]) -> Callable[[int], int]:
+    """Make a function that finds a span's parent: from place to place, -1 where there is none or it was not read.
 
-    Args:
-        traces: The spans' trace ids.
-        spans: Their span ids; of several spans with the same ids the last is the parent.
-        parents: Their parents' span ids, None at a root.
-
-    Returns:
-        For each span its parent's place, -1 where there is none or it is not among them.
-
-    Example:
-        >>> parent_places(["t", "t"], ["a", "b"], [None, "a"])
-        [-1, 0]
+    Of several spans with the same ids the last is the parent.
     """
+    traces, spans, parents = columns[_TRACE], columns[_SPAN], columns[_PARENT]
     by_span = dict(zip(spans, range(len(spans)), strict=True))
     if len(by_span) == len(spans):
         # Span ids differ mostly, also between traces: looking for them alone is faster.
-        return [
-            place if place != _NONE and traces[place] == trace else _NONE
-            for place, trace in zip((by_span.get(parent, _NONE) for parent in parents), traces, strict=True)  # type: ignore[arg-type]
-        ]
+        def parent_of(place: int) -> int:
+            parent = by_span.get(parents[place], _NONE)
+            return parent if parent != _NONE and traces[parent] == traces[place] else _NONE
+
+        return parent_of
     by_both = dict(zip(zip(traces, spans, strict=True), range(len(spans)), strict=True))
-    return [by_both.get(both, _NONE) for both in zip(traces, parents, strict=True)]  # type: ignore[arg-type]
+    return lambda place: by_both.get((traces[place], parents[place]), _NONE)
 
 
-def _ancestors(parents: Sequence[int], place: int) -> Iterator[int]:
+def _ancestors(parent_of: Callable[[int], int], place: int) -> Iterator[int]:
     """Go up from a span, once through a cycle."""
     seen = {place}
-    above = parents[place]
+    above = parent_of(place)
     while above != _NONE and above not in seen:
         seen.add(above)
         yield above
-        above = parents[above]
+        above = parent_of(above)
 
 
-def _spread(columns: Sequence[list[Any]], parents: Sequence[int], lacking: Sequence[int]) -> None:
+def _spread(columns: Sequence[list[Any]], parent_of: Callable[[int], int], lacking: Sequence[int]) -> None:
     # Decide first, write later: a session that was taken over must not look like a span's own.
-    donors = _donors(columns[_SESSION], parents, lacking)
+    donors = _donors(columns[_SESSION], parent_of, lacking)
     without = [place for place in lacking if donors[place] == _NONE]
     if without:
         of_trace = _of_traces(columns, {columns[_TRACE][place] for place in without})
@@ -122,22 +114,26 @@ def _spread(columns: Sequence[list[Any]], parents: Sequence[int], lacking: Seque
     given = [(place, donor) for place in lacking if (donor := donors[place]) != _NONE]
     for slot in _WITH_SESSION:
         column = columns[slot]
-        for place, donor in given:
-            if column[place] is None:
-                column[place] = column[donor]
+        if column.count(None) < len(column):
+            for place, donor in given:
+                if column[place] is None:
+                    column[place] = column[donor]
     sessions = columns[_SESSION]
     for place, session in [(place, sessions[donor]) for place, donor in given]:
         sessions[place] = session
 
 
-def _donors(sessions: Sequence[str | None], parents: Sequence[int], lacking: Sequence[int]) -> dict[int, int]:
+def _donors(sessions: Sequence[str | None], parent_of: Callable[[int], int], lacking: Sequence[int]) -> dict[int, int]:
     """For each span without a session, and those between, find the nearest ancestor that has one, or -1."""
     donors: dict[int, int] = {}
     for place in lacking:
         if place in donors:
             continue
+        donor = parent_of(place)
+        if donor != _NONE and sessions[donor] is not None:
+            donors[place] = donor
+            continue
         path = [place]
-        donor = parents[place]
         donors[place] = _NONE  # ends a cycle
         while donor != _NONE and sessions[donor] is None:
             if donor in donors:
@@ -145,7 +141,7 @@ def _donors(sessions: Sequence[str | None], parents: Sequence[int], lacking: Seq
                 break
             donors[donor] = _NONE
             path.append(donor)
-            donor = parents[donor]
+            donor = parent_of(donor)
         for passed in path:
             donors[passed] = donor
     return donors

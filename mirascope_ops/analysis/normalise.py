@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from mirascope_ops.analysis import annotations as annotated
-from mirascope_ops.analysis.batch import batches_of_records
 from mirascope_ops.analysis.errors import failure_of, has_failed
+from mirascope_ops.analysis.gathered import Gathered
 from mirascope_ops.analysis.inheritance import inherit_sessions, settle_wrappers
-from mirascope_ops.analysis.plans import SLOT, Plan, plan_of, read_all
-from mirascope_ops.analysis.rows import SpanRow
+from mirascope_ops.analysis.plans import Plan, plan_of, read_all
+from mirascope_ops.analysis.rows import SLOT, SpanRow
+from mirascope_ops.analysis.table import SpanTable, make_row
 from mirascope_ops.analysis.values import identifier, mapping, milliseconds, words
 from mirascope_ops.analysis.vocabulary import FIRST_TOKEN_EVENTS, USER_IN_SESSION
 from mirascope_ops.core import prices
+from mirascope_ops.store.batch import batches_of_records
 from mirascope_ops.store.codec import SPAN_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from mirascope_ops.analysis.batch import Batch
     from mirascope_ops.analysis.plans import Step
+    from mirascope_ops.store.batch import SpanBatch
     from mirascope_ops.store.records import AnnotationRecord, SpanRecord
 
 Columns = list[list[Any]]  # one list for each field of SpanRow, in their order
@@ -37,8 +38,6 @@ _RECORDED[SLOT["status_code"]] = SPAN_COLUMNS.index("status")
 # What calls a model. Spans around them may tell their tokens again.
 _PRICED = frozenset({"llm", "embedding"})
 _EMPTY = {_TAGS: (), _ANNOTATIONS: ()}
-_make: Callable[[tuple[Any, ...]], SpanRow] = partial(cast("Any", tuple).__new__, SpanRow)
-"""As `SpanRow._make`, without a frame for each row."""
 
 
 def normalise(records: Sequence[SpanRecord], annotations: Sequence[AnnotationRecord] = ()) -> list[SpanRow]:
@@ -60,24 +59,41 @@ def normalise(records: Sequence[SpanRecord], annotations: Sequence[AnnotationRec
         >>> normalise([])
         []
     """
-    return rows_of(columns_of(batches_of_records(records), annotations))
-
-
-def columns_of(batches: Iterable[Batch], annotations: Sequence[AnnotationRecord] = ()) -> Columns:
-    """Read batches of spans as `normalise` does, into columns."""
-    later = annotated.by_span(annotations)
     columns: Columns = [[] for _ in SpanRow._fields]
     wrappers: list[int] = []
-    for batch in batches:
-        before = len(columns[_KIND])
+    later = annotated.by_span(annotations)
+    for batch in batches_of_records(records):
         part, undecided = read(batch, later)
-        wrappers += [before + place for place in undecided]
+        wrappers += [len(columns[_KIND]) + place for place in undecided]
         for column, more in zip(columns, part, strict=True):
             column.extend(more)
     settle(columns, wrappers)
-    if prices.prices:
-        _fill_costs(columns)
-    return columns
+    return list(map(make_row, zip(*columns, strict=True)))
+
+
+def table_of(batches: Iterable[SpanBatch], annotations: Sequence[AnnotationRecord] = ()) -> SpanTable:
+    """Read batches of spans as `normalise` does, into a table.
+
+    Args:
+        batches: Spans as a store gives them, encoded; whole traces.
+        annotations: Judgements on them, and maybe on others.
+
+    Returns:
+        The spans, in the same order.
+
+    Example:
+        >>> len(table_of([]))
+        0
+    """
+    gathered = Gathered()
+    wrappers: list[int] = []
+    later = annotated.by_span(annotations)
+    for batch in batches:
+        part, undecided = read(batch, later)
+        wrappers += [len(gathered) + place for place in undecided]
+        gathered.extend(part)
+    settle(gathered.columns, wrappers)
+    return SpanTable(gathered.finished())
 
 
 def _fill_costs(columns: Columns) -> None:
@@ -96,11 +112,6 @@ def _fill_costs(columns: Columns) -> None:
             columns[_COST][place] = price.cost(sent, answered, cached)
 
 
-def rows_of(columns: Columns) -> list[SpanRow]:
-    """Make rows of columns."""
-    return list(map(_make, zip(*columns, strict=True)))
-
-
 def settle(columns: Columns, wrappers: Sequence[int]) -> None:
     """Let spans take from those around them what they lack; the columns are those of whole traces.
 
@@ -111,9 +122,11 @@ def settle(columns: Columns, wrappers: Sequence[int]) -> None:
     if wrappers:
         settle_wrappers(columns, wrappers)
     inherit_sessions(columns)
+    if prices.prices:
+        _fill_costs(columns)
 
 
-def read(batch: Batch, later: Later) -> tuple[Columns, list[int]]:
+def read(batch: SpanBatch, later: Later) -> tuple[Columns, list[int]]:
     """Read a batch of spans into columns, each span by itself.
 
     Args:
@@ -125,10 +138,11 @@ def read(batch: Batch, later: Later) -> tuple[Columns, list[int]]:
     """
     number = len(batch)
     columns: Columns = [
-        list(batch.told[_RECORDED[slot]]) if slot in _RECORDED else [_EMPTY.get(slot)] * number
+        list(batch.columns[_RECORDED[slot]]) if slot in _RECORDED else [_EMPTY.get(slot)] * number
         for slot in range(len(SpanRow._fields))
     ]
-    columns[SLOT["attributes"]] = list(batch.attributes)
+    if batch.encoded:
+        columns[SLOT["attributes"]] = [found or "{}" for found in columns[SLOT["attributes"]]]
     columns[SLOT["parent_id"]] = [parent or None for parent in columns[SLOT["parent_id"]]]
     # Clocks may go backwards: no duration is negative. A time of 0 is one that was not told.
     columns[SLOT["duration"]] = [
@@ -152,7 +166,8 @@ def read(batch: Batch, later: Later) -> tuple[Columns, list[int]]:
             remarkable += places
     _fill_users(columns)
     if later:
-        remarkable += range(number)
+        identified = zip(columns[SLOT["trace_id"]], columns[SLOT["span_id"]], strict=True)
+        remarkable += [place for place, ids in enumerate(identified) if ids in later]
     for place in dict.fromkeys(remarkable):
         record = batch.record(place)
         plan = plan_of(tuple(record.attributes))

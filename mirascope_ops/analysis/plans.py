@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirascope_ops.analysis import vocabulary
 from mirascope_ops.analysis.errors import ERROR_KEYS
-from mirascope_ops.analysis.rows import SpanRow
+from mirascope_ops.analysis.rows import SLOT
 from mirascope_ops.analysis.values import MOST_TOKENS, text, tokens, unquoted
 from mirascope_ops.store.records import SpanRecord
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mirascope_ops.analysis.vocabulary import Source
-
-SLOT: dict[str, int] = {name: place for place, name in enumerate(SpanRow._fields)}
 
 # Attribute keys are hostile too: a program that invents new ones for each span must not fill the memory.
 _MOST_PLANS = 4096

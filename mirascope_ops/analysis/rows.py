@@ -7,7 +7,7 @@ the spans frame. Times are ints of nanoseconds here and become pandas' own types
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from mirascope_ops.core import backend
 
@@ -120,6 +120,10 @@ class SpanRow(NamedTuple):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         return backend.get().view(self, include, exclude)
+
+
+SLOT: Final[dict[str, int]] = {name: place for place, name in enumerate(SpanRow._fields)}
+"""The place of each field in a row, and of its column among the columns of rows."""
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ _IMMUTABLE: Final = (str, bytes, bool, int, float, complex, type(None))
 _JSON_TYPES: Final = {dict: "dict", list: "list", str: "str", bool: "bool", int: "int", float: "float"}
 SPAN_PARAMETER: Final = "trace_ctx"
 _PLAIN: Final = frozenset((str, bool, type(None)))
+_MOST_ALIKE: Final = 64  # of kinds of arguments whose types are kept as text: a function may take any keyword
 _TYPES: Final = "<types>"  # among captured arguments
 
 
@@ -38,8 +39,8 @@ class CallSite:
 
     __slots__ = (
         "_annotations", "_by_keyword", "_default_types", "_defaults", "_mutable", "_open", "_positional", "_quick",
-        "_rest", "_rest_by_name", "attributes", "captures_arguments", "captures_result", "latest", "name", "skipped",
-        "wants_span",
+        "_rest", "_rest_by_name", "_type_texts", "attributes", "captures_arguments", "captures_result", "latest",
+        "name", "skipped", "wants_span",
     )  # fmt: skip
 
     def __init__(
@@ -97,6 +98,7 @@ class CallSite:
         needs_care = self._mutable or any(masking.is_secret(p.name) for p in parameters)
         self._quick = -1 if needs_care else len(self._positional)
         self._annotations = {p.name: type_text(p.annotation) for p in parameters if p.annotation is not kinds.empty}
+        self._type_texts: dict[tuple[Any, ...], str] = {}
         self._default_types = {
             name: words
             for name in self._defaults
@@ -160,10 +162,21 @@ class CallSite:
                 values[name] = orjson.loads(default)
                 if name in self._default_types:
                     odd[name] = self._default_types[name]
-        types = {
-            name: odd.get(name) or self._annotations.get(name) or _json_type(value) for name, value in values.items()
-        }
-        return orjson.dumps(types).decode(), orjson.dumps(values).decode()
+        return self._types_text(values, odd), orjson.dumps(values).decode()
+
+    def _types_text(self, values: Mapping[str, Any], odd: Mapping[str, str]) -> str:
+        """Write the types of arguments as JSON; calls that are alike in this share the text."""
+        alike = (*values, *map(type, values.values()))
+        text = None if odd else self._type_texts.get(alike)
+        if text is None:
+            types = {
+                name: odd.get(name) or self._annotations.get(name) or _json_type(value)
+                for name, value in values.items()
+            }
+            text = orjson.dumps(types).decode()
+            if not odd and len(self._type_texts) < _MOST_ALIKE:
+                self._type_texts[alike] = text
+        return text
 
     def _has_odd(self, args: tuple[Any, ...]) -> bool:
         """Tell whether a type has to be noted."""

@@ -26,9 +26,10 @@ SPAN_COLUMNS = (
 RUN_COLUMNS = RunRecord._fields
 ANNOTATION_COLUMNS = AnnotationRecord._fields
 
-_MAX_INT, _MIN_INT = 2**63 - 1, -(2**63)
+MAX_INT, MIN_INT = 2**63 - 1, -(2**63)
 _MAX_UNSIGNED = 2**64 - 1  # what orjson writes and reads as an int
 _MAX_DEPTH = 60
+_AT_ONCE = 2048
 _PLAIN: frozenset[type] = frozenset((float, bool))  # values that JSON gives back as they are
 _MAX_DECIMAL_BITS = 4096  # Python refuses to write very long ints in decimal, and takes quadratic time
 
@@ -59,11 +60,28 @@ def encode_bytes(value: Any) -> bytes:
     try:
         data = orjson.dumps(value, default=_container)
     except TypeError:  # a surrogate, a large int, a key that is no text, an object, a cycle
-        return json.dumps(_plain(value, 0), separators=(",", ":"), ensure_ascii=False).encode()
+        value = _plain(value, 0)
+        data = orjson.dumps(value)
     # orjson writes NaN and the infinities as null: only where there is one is it worth looking.
     if b"null" in data and _has_special_float(value, 0):
         return json.dumps(_plain(value, 0), separators=(",", ":"), ensure_ascii=False).encode()
     return data
+
+
+def encode_all(values: Sequence[Any]) -> list[str]:
+    """Write many values as `encode` does each, in less time."""
+    found: list[str] = []
+    for first in range(0, len(values), _AT_ONCE):
+        some = values[first : first + _AT_ONCE]
+        try:
+            data = [orjson.dumps(value, default=_container) for value in some]
+        except TypeError:
+            data = [b"null"]  # one of them needs more care: each gets it
+        if b"null" in b"".join(data):
+            found += map(encode, some)
+        else:
+            found += [each.decode() for each in data]
+    return found
 
 
 def decode(text: str) -> Any:
@@ -134,12 +152,48 @@ def plain(value: Mapping[str, Any]) -> Mapping[str, Any]:
         if kind is str:
             same = each.isascii() or _is_encodable(each)
         elif kind is int:
-            same = _MIN_INT <= each <= _MAX_INT
+            same = MIN_INT <= each <= MAX_INT
         else:
             same = kind in _PLAIN
         if not (same and type(key) is str and key.isascii()):
             return decode(encode(value))
     return value
+
+
+def as_read(span: SpanRecord, resources: Resources) -> SpanRecord:
+    """Give a record as a file would give it back.
+
+    Args:
+        span: The record, its columns such as a file keeps them.
+        resources: Resources that were read before.
+    """
+    resource = resources.read(span.resource)
+    if span.events or span.links:
+        return span_of(span_row(span, None), resource)
+    # Nobody changes what is kept: attributes that need no decoding are copied.
+    attributes = plain(span.attributes)
+    copied = dict(attributes) if attributes is span.attributes else attributes
+    return SpanRecord._make((*span[:18], resource, copied, (), ()))
+
+
+class Resources:
+    """Resources as a file would give them back: of many spans that share one, read once.
+
+    Example:
+        >>> Resources().read({"service.name": "app"})
+        {'service.name': 'app'}
+    """
+
+    def __init__(self) -> None:
+        # By identity; what was read is kept, so that nothing else takes its place in memory meanwhile.
+        self._read: dict[int, tuple[Any, Mapping[str, Any]]] = {}
+
+    def read(self, resource: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Give a resource's attributes; the same object for the same resource."""
+        found = self._read.get(id(resource))
+        if found is None:
+            found = self._read[id(resource)] = resource, decode(encode(resource))
+        return found[1]
 
 
 def run_row(run: RunRecord) -> Row:
@@ -173,7 +227,7 @@ def is_clean_span_row(row: Row) -> bool:
         if type(value) is str:
             if not value.isascii():
                 return False
-        elif value is not None and not (isinstance(value, int) and _MIN_INT <= value <= _MAX_INT):
+        elif value is not None and not (isinstance(value, int) and MIN_INT <= value <= MAX_INT):
             return False
     return None not in _required(row)
 
@@ -192,7 +246,7 @@ def clean(value: Any) -> Any:
     if value is None:
         return None
     if isinstance(value, int):
-        return min(max(int(value), _MIN_INT), _MAX_INT)
+        return min(max(int(value), MIN_INT), MAX_INT)
     return text(value if type(value) is str else _safe_str(value))  # a subclass of str is refused by SQLite
 
 
@@ -254,7 +308,7 @@ def _plain(value: Any, depth: int) -> Any:
 
 
 def _plain_int(value: int) -> int | str:
-    if _MIN_INT <= value <= _MAX_UNSIGNED:
+    if MIN_INT <= value <= _MAX_UNSIGNED:
         return value
     return str(value) if value.bit_length() <= _MAX_DECIMAL_BITS else hex(value)
 

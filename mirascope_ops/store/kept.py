@@ -7,6 +7,8 @@ these functions read from either the few things by which spans are found.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from opentelemetry.trace import StatusCode
@@ -14,11 +16,12 @@ from opentelemetry.trace import StatusCode
 from mirascope_ops.core import guard
 from mirascope_ops.core.span import EndedSpan
 from mirascope_ops.store import codec, waiting
-from mirascope_ops.store.ended import span_record
+from mirascope_ops.store.batch import SpanBatch, batch_of_kept_records
+from mirascope_ops.store.ended import batch_of_ended, span_record
 from mirascope_ops.store.records import SpanRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
 Kept = SpanRecord | EndedSpan
 Key = int | tuple[str, str]
@@ -74,6 +77,30 @@ def trace_key(trace_id: str) -> TraceKey:
     """Give what identifies a trace: its number where the id is one of OpenTelemetry's."""
     number = _number(trace_id, _TRACE_DIGITS)
     return trace_id if number is None else number
+
+
+def trace_of(kept: Kept) -> TraceKey:
+    """Give what identifies a span's trace."""
+    return trace_key(kept.trace_id) if isinstance(kept, SpanRecord) else kept[_TRACE]
+
+
+def by_start(spans: Iterable[Kept]) -> list[Kept]:
+    """Give the spans by start; what starts together stays in its order."""
+    return sorted(spans, key=itemgetter(_START))
+
+
+def batch_of(spans: Sequence[Kept], resources: codec.Resources) -> SpanBatch:
+    """Give spans column by column, as a file would give them; what cannot be read is reported and left out.
+
+    Args:
+        spans: The spans.
+        resources: Resources that were read before.
+    """
+    if all(type(each) is tuple for each in spans):
+        # Whatever may be odd about one of them, making its record tells; mostly there is nothing.
+        with suppress(Exception):
+            return batch_of_ended(spans, resources)
+    return batch_of_kept_records(list(filter(None, map(record_of, spans))), resources)
 
 
 def in_traces(spans: Iterable[Kept], traces: Collection[TraceKey]) -> list[Kept]:

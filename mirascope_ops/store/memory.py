@@ -6,17 +6,18 @@ import os
 import threading
 from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mirascope_ops.exceptions import StoreError
 from mirascope_ops.store import codec, kept
+from mirascope_ops.store.batch import BATCH, SpanBatch
 from mirascope_ops.store.listing import SpanTotals, select, session_record
 from mirascope_ops.store.protocol import StoreStats
 from mirascope_ops.store.records import AnnotationRecord, RunRecord, SessionQuery, SessionRecord, SpanQuery, SpanRecord
 from mirascope_ops.store.waiting import MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mirascope_ops.store.kept import Head, Kept, Key
 
@@ -86,21 +87,35 @@ class MemoryStore:
 
     def spans(self, query: SpanQuery) -> list[SpanRecord]:
         """Give the spans that fit; see `Store.spans`."""
+        resources = codec.Resources()
+        return [codec.as_read(record, resources) for record in map(kept.record_of, self._found(query)) if record]
+
+    def batches(self, query: SpanQuery) -> Iterator[SpanBatch]:
+        """Give the same spans column by column; see `Store.batches`."""
+        found = self._found(query)
+        resources = codec.Resources()
+        for first in range(0, len(found), BATCH):
+            yield kept.batch_of(found[first : first + BATCH], resources)
+
+    def _found(self, query: SpanQuery) -> list[Kept]:
         fits = _condition(query)
         with self._usable():
             # A copy, in one step: records are made of it while others write.
             everything = list(self._spans.values())
-        found = [record for record in map(kept.record_of, _candidates(everything, query)) if record and fits(record)]
-        found.sort(key=_start)  # stable: what starts together stays in the order of writing
+        found = _candidates(everything, query)
+        if fits is not None:
+            found = [each for each in found if (record := kept.record_of(each)) and fits(record)]
+        found = kept.by_start(found)
+        if len(found) == len(everything) and query.limit is None:
+            return found
         if query.whole_traces:
-            newest_first = dict.fromkeys(span.trace_id for span in reversed(found))
+            newest_first = dict.fromkeys(map(kept.trace_of, reversed(found)))
             chosen = set(islice(newest_first, None if query.limit is None else max(query.limit, 0)))
-            whole = kept.in_traces(everything, {kept.trace_key(trace) for trace in chosen})
-            found = sorted(filter(None, map(kept.record_of, whole)), key=_start)
+            found = kept.by_start(kept.in_traces(everything, chosen))
         elif query.limit is not None:
-            found = found[max(0, len(found) - max(query.limit, 0)) :]
-        resources: dict[int, Mapping[str, Any]] = {}
-        return [_as_read(span, resources) for span in found]
+            newest = list(islice(filter(kept.record_of, reversed(found)), max(query.limit, 0)))
+            found = newest[::-1]
+        return found
 
     def runs(self, session_ids: Sequence[str] | None = None, *, descendants: bool = False) -> list[RunRecord]:
         """Give the runs of these sessions; see `Store.runs`."""
@@ -142,11 +157,13 @@ class MemoryStore:
             query,
         )
 
-    def annotations(self, trace_ids: Sequence[str]) -> list[AnnotationRecord]:
+    def annotations(self, trace_ids: Sequence[str] | None) -> list[AnnotationRecord]:
         """Give the annotations of these traces; see `Store.annotations`."""
-        wanted = _cleaned(trace_ids)
         with self._usable():
-            found = [annotation for annotation in self._annotations.values() if annotation.trace_id in wanted]
+            found = list(self._annotations.values())
+        if trace_ids is not None:
+            wanted = _cleaned(trace_ids)
+            found = [annotation for annotation in found if annotation.trace_id in wanted]
         return sorted(found, key=lambda annotation: annotation.time)
 
     def delete(self, session_ids: Sequence[str]) -> int:
@@ -220,6 +237,7 @@ class MemoryStore:
 
 
 _start = attrgetter("start")
+_COLUMNS = ("name", "status", "cell_id", "execution_count", "notebook")  # of a query, each of them a value or None
 
 
 def _cleaned(values: Iterable[str]) -> set[str]:
@@ -232,27 +250,26 @@ def _drop_first(everything: dict[_K, _V], most: int) -> None:
 
 
 def _candidates(spans: list[Kept], query: SpanQuery) -> list[Kept]:
-    """Give a superset of the spans that fit, without making records."""
+    """Give a superset of the spans that fit, without making records; exactly these where `_condition` is None."""
     if query.trace_ids is not None:
         spans = kept.in_traces(spans, {kept.trace_key(trace) for trace in _cleaned(query.trace_ids)})
-    sessions, runs = _cleaned(query.session_ids or ()), _cleaned(query.run_ids or ())
-    if sessions or runs:
+    if query.session_ids is not None or query.run_ids is not None:
+        sessions, runs = _cleaned(query.session_ids or ()), _cleaned(query.run_ids or ())
         spans = kept.in_sessions_or_runs(spans, sessions, runs)
     if query.since is not None or query.until is not None:
         spans = kept.between(spans, query.since, query.until)
     return spans
 
 
-def _condition(query: SpanQuery) -> Callable[[SpanRecord], bool]:
-    """Give the test that a span must pass."""
+def _condition(query: SpanQuery) -> Callable[[SpanRecord], bool] | None:
+    """Give the test that a span must pass beyond `_candidates`, or None."""
+    both = query.session_ids is not None and query.run_ids is not None and not query.sessions_or_runs
+    if not both and query.trace_prefix is None and all(getattr(query, column) is None for column in _COLUMNS):
+        return None
     traces, sessions, runs = (
         None if values is None else _cleaned(values) for values in (query.trace_ids, query.session_ids, query.run_ids)
     )
-    equal = {
-        column: codec.clean(value)
-        for column in ("name", "status", "cell_id", "execution_count", "notebook")
-        if (value := getattr(query, column)) is not None
-    }
+    equal = {column: codec.clean(value) for column in _COLUMNS if (value := getattr(query, column)) is not None}
 
     def in_session_and_run(span: SpanRecord) -> bool:
         by_session = sessions is None or span.session_id in sessions
@@ -272,18 +289,6 @@ def _condition(query: SpanQuery) -> Callable[[SpanRecord], bool]:
         )
 
     return fits
-
-
-def _as_read(span: SpanRecord, resources: dict[int, Mapping[str, Any]]) -> SpanRecord:
-    resource = resources.get(id(span.resource))
-    if resource is None:
-        resource = resources[id(span.resource)] = codec.decode(codec.encode(span.resource))
-    if span.events or span.links:
-        return codec.span_of(codec.span_row(span, None), resource)
-    # Nobody changes what is kept: attributes that need no decoding are copied.
-    attributes = codec.plain(span.attributes)
-    copied = dict(attributes) if attributes is span.attributes else attributes
-    return SpanRecord._make((*span[:18], resource, copied, (), ()))
 
 
 def _session(session_id: str, runs: Sequence[RunRecord], heads: Sequence[Head]) -> SessionRecord:

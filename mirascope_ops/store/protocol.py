@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from mirascope_ops.store.batch import SpanBatch
     from mirascope_ops.store.records import (
         AnnotationRecord,
         RunRecord,
@@ -157,6 +158,14 @@ class Store(Protocol):
         """Give the spans that fit, by start, then in the order in which they were first written."""
         ...
 
+    def batches(self, query: SpanQuery) -> Iterator[SpanBatch]:
+        """Give the same spans column by column, some thousands at a time: what tables are made of.
+
+        All batches come of one state of the store, so take them without delay; until the last one was taken or the
+        iterator was closed, a connection may be held.
+        """
+        ...
+
     def runs(self, session_ids: Sequence[str] | None = None, *, descendants: bool = False) -> list[RunRecord]:
         """Give the runs of these sessions (None: of all), by start, then in the order of first writing.
 
@@ -170,8 +179,8 @@ class Store(Protocol):
         """List the sessions that fit, the one last seen first; those without spans too."""
         ...
 
-    def annotations(self, trace_ids: Sequence[str]) -> list[AnnotationRecord]:
-        """Give the annotations of these traces, by time, then in the order of writing."""
+    def annotations(self, trace_ids: Sequence[str] | None) -> list[AnnotationRecord]:
+        """Give the annotations of these traces (None: of all), by time, then in the order of writing."""
         ...
 
     def delete(self, session_ids: Sequence[str]) -> int:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _MAX_LISTED = 500
 
 _EVERYTHING: Final = "1"  # the condition that demands nothing
+_NOTHING: Final = "0"  # the condition that nothing meets
 
 SPAN_SELECTION: Final = ", ".join(f's."{column}"' for column in SPAN_COLUMNS)
 
@@ -44,10 +45,11 @@ class Condition:
         """Demand that in one of the alternatives the column has one of the values."""
         parts: list[str] = []
         for column, values in alternatives:
-            part, parameters = self._membership(column, values)
-            parts.append(part)
-            self.parameters.extend(parameters)
-        self._parts.append("(" + " OR ".join(parts) + ")")
+            if values:  # a list of nothing, which no value is in, would keep SQLite from its indexes
+                part, parameters = self._membership(column, values)
+                parts.append(part)
+                self.parameters.extend(parameters)
+        self._parts.append("(" + (" OR ".join(parts) or _NOTHING) + ")")
 
     def add_in(self, column: str, values: Sequence[Any] | None) -> None:
         """Demand that a column has one of the values; None demands nothing, no values can never be met."""
@@ -90,12 +92,11 @@ def spans_statement(
         where, parameters = str(chosen), chosen.parameters
     elif query.whole_traces and where != _EVERYTHING:
         where = f"trace_id IN (SELECT trace_id FROM spans WHERE {where})"  # noqa: S608 - values are parameters
-    if query.limit is None or newest:
-        order = "ORDER BY start, id"
-    else:
-        order = "ORDER BY start DESC, id DESC LIMIT ?"
+    if query.limit is not None and not newest:
+        some = f"SELECT id FROM spans s WHERE {where} ORDER BY start DESC, id DESC LIMIT ?"  # noqa: S608 - values are parameters
+        where = f"id IN ({some})"
         parameters = [*parameters, max(query.limit, 0)]
-    return f"SELECT {SPAN_SELECTION}, s.process FROM spans s WHERE {where} {order}", parameters  # noqa: S608 - values are parameters
+    return f"SELECT {SPAN_SELECTION}, s.process FROM spans s WHERE {where} ORDER BY start, id", parameters  # noqa: S608 - values are parameters
 
 
 def _newest_traces(connection: sqlite3.Connection, condition: Condition, most: int) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mirascope_ops.store import codec, deletion, location, moving, process, summing
+from mirascope_ops.store.batch import BATCH, SpanBatch, batch_of_rows
 from mirascope_ops.store.codec import ANNOTATION_COLUMNS, RUN_COLUMNS, SPAN_COLUMNS
 from mirascope_ops.store.connections import PATIENCE, Connections
 from mirascope_ops.store.protocol import Retention, StoreStats
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
         SpanRecord,
     )
 
-_READ_AT_ONCE = 4096  # rows that are on their way at a time: few enough to stay in the processor's cache
 _ROWS_AT_ONCE = 100  # of spans in one statement: 2,000 parameters, of 32,766 that SQLite takes
 _DELETED_AT_ONCE = 500  # traces in one transaction of a purge: other processes wait for each
 
@@ -128,18 +128,26 @@ class SqliteStore:
 
     def spans(self, query: SpanQuery) -> list[SpanRecord]:
         """Give the spans that fit; see `Store.spans`. Open spans of ended processes read as interrupted."""
+        resources: dict[int | None, Any] = {None: {}}
         with self._connections.reading() as connection:
             rows = [row for some in self._rows(connection, query) for row in some]
-            resources = _read_resources(connection, {row[18] for row in rows})
-        if query.limit is not None and not query.whole_traces:
-            rows.reverse()
+            _read_resources(connection, {row[18] for row in rows}, resources)
         return [codec.span_of(row, resources[row[18]]) for row in rows]
+
+    def batches(self, query: SpanQuery) -> Iterator[SpanBatch]:
+        """Give the same spans column by column; see `Store.batches`."""
+        resources: dict[int | None, Any] = {None: {}}
+        shared: dict[Any, Any] = {}
+        with self._connections.reading() as connection:
+            for rows in self._rows(connection, query):
+                _read_resources(connection, {row[18] for row in rows}, resources)
+                yield batch_of_rows(rows, resources, shared)
 
     def _rows(self, connection: sqlite3.Connection, query: SpanQuery) -> Iterator[list[codec.Row]]:
         dead = self._dead_processes(connection)
         statement, parameters = spans_statement(connection, query, dead)
         cursor = connection.execute(statement, parameters)
-        while rows := cursor.fetchmany(_READ_AT_ONCE):
+        while rows := cursor.fetchmany(BATCH):
             yield (
                 [(*row[:7], "interrupted", *row[8:]) if row[7] == "open" and row[22] in dead else row for row in rows]
                 if dead
@@ -168,7 +176,7 @@ class SqliteStore:
         with self._connections.reading() as connection:
             return summing.sessions(connection, query)
 
-    def annotations(self, trace_ids: Sequence[str]) -> list[AnnotationRecord]:
+    def annotations(self, trace_ids: Sequence[str] | None) -> list[AnnotationRecord]:
         """Give the annotations of these traces; see `Store.annotations`."""
         with self._connections.reading() as connection:
             if connection.execute("SELECT 1 FROM annotations LIMIT 1").fetchone() is None:
@@ -405,10 +413,10 @@ def _write_spans(connection: sqlite3.Connection, number: int, rows: Sequence[cod
     connection.executemany(one, rows[whole:])
 
 
-def _read_resources(connection: sqlite3.Connection, numbers: Collection[int | None]) -> dict[int | None, Any]:
-    resources: dict[int | None, Any] = {None: {}}
+def _read_resources(
+    connection: sqlite3.Connection, numbers: Collection[int | None], resources: dict[int | None, Any]
+) -> None:
     for number in numbers:
-        if number is not None:
+        if number not in resources:
             row = connection.execute("SELECT attributes FROM resources WHERE id = ?", (number,)).fetchone()
             resources[number] = codec.decode(row[0]) if row else {}
-    return resources

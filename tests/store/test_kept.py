@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirascope_ops import ops
 from mirascope_ops.core.span import Span
-from mirascope_ops.store import kept, recorder
+from mirascope_ops.store import codec, kept, recorder
 from mirascope_ops.store.ended import span_record
 from mirascope_ops.store.memory import MemoryStore
 from mirascope_ops.store.records import SpanQuery
@@ -85,3 +86,80 @@ def test_one_span_that_cannot_be_read_does_not_hide_the_others(store):
     store.write([without_origin, ended("whole")])
 
     assert [span.name for span in store.spans(SpanQuery())] == ["whole"]
+
+
+odd_text = st.text(max_size=4) | st.sampled_from(["lone \ud800", "ünï", "null", '"', "\0", "x" * 40])
+odd_values = (
+    st.none() | st.booleans() | st.integers() | st.floats() | odd_text | st.binary(max_size=2)
+    | st.lists(st.integers() | odd_text, max_size=2) | st.dictionaries(odd_text, st.floats(), max_size=1)
+)  # fmt: skip
+
+
+@ops.trace
+def bare(value):
+    return value
+
+
+@ops.trace(tags=["b", "a"], metadata={"by": "ünï"})
+def annotated(first: int, /, second: str = "ünï", *rest, key: object = None, **more):
+    return {"second": second}
+
+
+calls = st.builds(lambda value: lambda: bare(value), odd_values) | st.builds(
+    lambda first, rest, key: lambda: annotated(first, *rest, key=key, more=key),
+    odd_values, st.lists(odd_values, max_size=2), odd_values,
+)  # fmt: skip
+
+
+@st.composite
+def spans_by_hand(draw):
+    name, attributes = draw(odd_text), draw(st.dictionaries(odd_text | st.just("mirascope.trace.output"), odd_values))
+    message, linked, start = draw(st.none() | odd_text), draw(st.booleans()), draw(st.none() | st.integers(1, 2**70))
+
+    def make():
+        span = Span(name)
+        with span:
+            span.set_attributes(attributes)
+            if message is not None:
+                span.error(message, told=name)
+            if linked:
+                span.add_link(span.get_span_context(), attributes)
+            if start is not None:
+                span.end(start)
+
+    return make
+
+
+@settings(max_examples=150, deadline=None)
+@given(made=st.lists(calls | spans_by_hand(), max_size=6), session=st.none() | st.just({"a": "ünï"}) | st.just({}))
+def test_by_column_spans_are_what_they_are_one_by_one(made, session):
+    with recorder.replaced(recorder.Recorder(MemoryStore())) as active:
+        with contextlib.nullcontext() if session is None else ops.session(id="ses-ünï", attributes=session):
+            for each in made:
+                each()
+        active.flush()
+        one_by_one = active.store.spans(SpanQuery())
+        batches = list(active.store.batches(SpanQuery()))
+
+    by_column = [batch.record(place) for batch in batches for place in range(len(batch))]
+    texts = [row[19:] for batch in batches for row in zip(*batch.columns, strict=True)]
+    assert repr(by_column) == repr(one_by_one)
+    assert texts == [codec.span_row(span, None)[19:] for span in one_by_one]
+
+
+def test_ordinary_spans_need_no_record_to_be_read(store, monkeypatch):
+    bare("a question")
+    with ops.session(id="s"), ops.span("step", found=2) as span:
+        span.info("two")
+    ops.store.flush()
+    monkeypatch.setattr(kept, "record_of", None)
+
+    (batch,) = store.batches(SpanQuery())
+
+    assert [batch.record(place).name for place in range(len(batch))] == ["bare", "step"]
+
+
+def test_a_span_that_cannot_be_read_hides_no_other_by_column(store):
+    store.write([ended("broken")[:-1], ended("whole")])
+
+    assert [name for batch in store.batches(SpanQuery()) for name in batch.columns[3]] == ["whole"]
