@@ -122,12 +122,14 @@ class Comparisons:
             >>> greet.wrapped("Ada").check(lambda trace: "Ada" in trace.result, max_latency=60).result
             'Hello, Ada'
         """
+        __tracebackhide__ = True  # tracebacks of notebooks and pytest end where the check stands
         given = locals()
         self._check(self, checks, {name: given[name] for name in BOUNDS} | unknown)
         return self
 
     def _check(self, run: Any, checks: Sequence[Callable[[Any], object]], bounds: Mapping[str, Any]) -> None:
         """Check these spans for another object, which is what the functions get."""
+        __tracebackhide__ = True
         for name in bounds:
             if name not in BOUNDS:
                 raise unknown_bound(name)

@@ -94,11 +94,12 @@ class SpanDiff(Sequence[Change]):
         require("pandas", extra="notebook")
         return summary_frame(self._comparison)
 
-    def to_html(self, path: str | os.PathLike[str]) -> Path:
-        """Write the comparison to a file, as a page that needs nothing else.
+    def to_html(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
+        """Write the comparison to a file, as a page that stands alone and requests nothing.
 
         Args:
-            path: The file.
+            path: The file, such as diff.html.
+            title: The page's title; else what is compared.
 
         Returns:
             The path.
@@ -109,11 +110,12 @@ class SpanDiff(Sequence[Change]):
         from pathlib import Path
 
         from mirascope_ops.store import files
+        from mirascope_ops.views.html_diff import diff_title
         from mirascope_ops.views.html_page import page_html
 
         place = Path(path).expanduser()
         with files.written(place) as file:
-            file.write(page_html("Comparison of two runs", self._html()).encode())
+            file.write(page_html(title or diff_title(self._comparison), self._html()).encode())
         return place
 
     def _html(self) -> str:

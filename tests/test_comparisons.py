@@ -199,3 +199,12 @@ def test_without_tracing_nothing_is_checked_and_it_says_so(run_python):
 def test_an_error_of_diff_is_an_ops_error(first):
     with pytest.raises(OpsError):
         first["session"].diff(object())
+
+
+@pytest.mark.parametrize("kind", ["trace", "context", "session"])
+def test_the_frames_of_a_check_hide_in_tracebacks_of_notebooks(first, kind):
+    with pytest.raises(CheckError) as raised:
+        first[kind].check(max_spans=0)
+
+    frames = [entry.frame for entry in raised.traceback]
+    assert all("__tracebackhide__" in frame.f_locals for frame in frames[1:])

@@ -110,6 +110,7 @@ class Trace(Recorded, Generic[R_co]):
             TypeError: There is no such bound; the message names the nearest.
             OpsError: There is no span to check, because tracing is disabled.
         """
+        __tracebackhide__ = True  # as in `SpanSet.check`
         self.spans._check(self, checks, bounds)  # noqa: SLF001 - the functions get this trace, not its spans
         return self
 

@@ -148,6 +148,7 @@ class SessionContext(Recorded):
             CheckError: A bound does not hold.
             TypeError: There is no such bound; the message names the nearest.
         """
+        __tracebackhide__ = True  # as in `SpanSet.check`
         backend.get().session(self)._check(self, checks, bounds)  # noqa: SLF001 - as for a trace
         return self
 

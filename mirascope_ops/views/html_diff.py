@@ -41,9 +41,24 @@ def diff_html(comparison: Comparison) -> str:
         True
     """
     rows = deltas(comparison)
-    sides = _Side([row.pair.a for row in rows]), _Side([row.pair.b for row in rows])
+    sides = _sides(rows)
     sections = Sections(comparison.changes)
     return fit(lambda limits: _diff(comparison, rows, sides, sections, limits))
+
+
+def diff_title(comparison: Comparison) -> str:
+    """What is compared, as plain text: "Comparison of monday and tuesday"."""
+    return _plain_title(_sides(deltas(comparison)))
+
+
+def _plain_title(sides: tuple[_Side, _Side]) -> str:
+    names = list(dict.fromkeys(side.title for side in sides))
+    shown = " and ".join(one_line(name, _NAME) for name in names)
+    return f"Comparison of {shown if all(names) else 'two runs'}"
+
+
+def _sides(rows: Sequence[Delta]) -> tuple[_Side, _Side]:
+    return _Side([row.pair.a for row in rows]), _Side([row.pair.b for row in rows])
 
 
 class _Side:
@@ -92,12 +107,7 @@ def _diff(
         f"{code('.to_pandas()')} has every span of both runs, {code('.summary()')} the figures",
     ]
     label = f"{_plain_title(sides)}, {plural(number, 'change') if number else 'no changes'}"
-    return article(body + footer(*notes), label, ("diff",))
-
-
-def _plain_title(sides: tuple[_Side, _Side]) -> str:
-    names = list(dict.fromkeys(side.title for side in sides))
-    return f"Comparison of {' and '.join(one_line(name, _NAME) for name in names)}" if all(names) else "Comparison"
+    return article(f'<div class="df">{body}{footer(*notes)}</div>', label, ("diff",))
 
 
 def _title(sides: tuple[_Side, _Side]) -> str:

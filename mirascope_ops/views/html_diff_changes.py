@@ -93,18 +93,18 @@ def _section(change: Change, found: Sequence[Passage], limits: Limits, *, is_ope
         items += _line(passage, line, limits.value, named=named, again=bool(begun))
         begun.add(line.sign)
     rest = len(lines) - most
-    items += f'<li class="no"><span class="q">… {rest:,} more lines</span></li>' if rest > 0 else ""
+    items += f'<li class="nw"><span class="q">… {rest:,} more lines</span></li>' if rest > 0 else ""
     block = f'<ul class="pd" aria-label="{title}, line by line">{items}</ul>'
     if is_open:
         return f"<h5>{heading}</h5>{block}"
-    return f'<details class="sg"><summary><b>{heading}</b></summary>{block}</details>'
+    return f'<details class="sc"><summary><b>{heading}</b></summary>{block}</details>'
 
 
 def _line(passage: Passage, line: Line, limit: int, *, named: bool, again: bool) -> str:
     """One line: whose message it is, the sign, the text with its changed words marked."""
-    name, sign, run = {"-": ("de", f"{MINUS} ", " in A"), "+": ("in", "+ ", " in B")}.get(line.sign, ("", "", ""))
+    name, sign, run = {"-": ("dw", f"{MINUS} ", " in A"), "+": ("iw", "+ ", " in B")}.get(line.sign, ("", "", ""))
     if line.sign == "…":
-        return f'<li class="no"><span>{html_text(line.text)}</span></li>'
+        return f'<li class="nw"><span>{html_text(line.text)}</span></li>'
     role = ""
     if named and passage.role:
         # Arguments keep their names as they are; a message's role is a word.
@@ -120,8 +120,8 @@ def _line(passage: Passage, line: Line, limit: int, *, named: bool, again: bool)
     )
     kind = f' class="{name}"' if name else ""
     return (
-        f'<li{kind}><span class="ro" dir="auto">{role}</span><span class="g">{sign}</span>'
-        f'<span class="l" dir="auto">{text}</span></li>'
+        f'<li{kind}><span class="ro" dir="auto">{role}</span><span class="gw">{sign}</span>'
+        f'<span class="lw" dir="auto">{text}</span></li>'
     )
 
 
@@ -135,9 +135,8 @@ def _error(change: Change) -> str:
         said = f"<del>{old}</del>"
     else:
         said = f'<span class="e">{new}</span>' + (f"{unseen(' before: ')} <del>{old}</del>" if old else "")
-    return (
-        f'<li>{change_mark(change.what)}<span class="l">{said} <span class="q">{place_words(change)}</span></span></li>'
-    )
+    place = f'<span class="q">{place_words(change)}</span>'
+    return f'<li>{change_mark(change.what)}<span class="lw">{said} {place}</span></li>'
 
 
 def _other(change: Change) -> str:
@@ -154,7 +153,7 @@ def _other(change: Change) -> str:
     else:
         values = (html_text(one_line(_brief(value), _NAME)) for value in (change.before, change.after))
         words = f"{change.what} {' → '.join(values)}, turn {change.turn}"
-    return f'<li>{mark}<span class="l">{name}{unseen(",")} <span class="q">{words}</span></span></li>'
+    return f'<li>{mark}<span class="lw">{name}{unseen(",")} <span class="q">{words}</span></span></li>'
 
 
 def _brief(value: Any) -> str:

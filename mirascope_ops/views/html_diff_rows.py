@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _HINT: Final = 60
 _MOST_DEPTH: Final = 6
 _OPEN: Final = 5  # turns that are open
-_LEGEND: Final = 'aligned by content <span class="lg"></span>A <span class="lg bb"></span>B'
+_LEGEND: Final = 'aligned by content <span class="lk"></span>A <span class="lk bb"></span>B'
 _LEAST_ROWS: Final = 4  # of a turn
 
 
@@ -109,7 +109,7 @@ def _turn_html(turn: _Turn, most: int, *, alone: bool, is_open: bool, legend: bo
     if alone:
         return f"<h5>{heading}</h5>{table}"
     state = " open" if is_open else ""
-    return f'<details class="sg"{state}><summary><b>{heading}</b></summary>{table}</details>'
+    return f'<details class="sc"{state}><summary><b>{heading}</b></summary>{table}</details>'
 
 
 def _equal_html(turns: Sequence[_Turn], number: int, *, used: _Used) -> str:
@@ -123,7 +123,7 @@ def _equal_html(turns: Sequence[_Turn], number: int, *, used: _Used) -> str:
     more = f'<p class="more">{plural(number - len(turns), "more turn")}</p>' if number > len(turns) else ""
     heading = f"<b>{plural(number, 'turn')} without changes</b>"
     table = _table("Turn", f"0 to {mark(longest)}", rows, used=used)
-    return f'<details class="sg"><summary>{heading}</summary>{table}{more}</details>'
+    return f'<details class="sc"><summary>{heading}</summary>{table}{more}</details>'
 
 
 def _kept(rows: Sequence[Delta], most: int) -> list[Delta]:
@@ -192,10 +192,10 @@ def _name(row: Delta, number: int) -> str:
         level = f'<span class="ch">L{depth + 1}</span>{unseen(" ")}'
     marked = change_mark("error" if failed else row.state)
     words = f"turn {number}" if number else _hint(row, span)
-    sort = "e" if failed else "q w" if row.state == "changed" else "q"
+    sort = "e" if failed else "q ww" if row.state == "changed" else "q"
     about = f'<span class="{sort}" dir="auto">{unseen(" ")}{html_text(words)}</span>' if words else ""
     name = f'<b dir="auto">{name_html(span.name)}</b>'
-    return f'<span class="nm{indent}">{level}{icon(span.kind)}{marked}{name}{about}</span>'
+    return f'<span class="sn{indent}">{level}{icon(span.kind)}{marked}{name}{about}</span>'
 
 
 def _hint(row: Delta, span: SpanRow) -> str:

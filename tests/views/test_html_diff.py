@@ -289,7 +289,7 @@ def test_user_text_has_a_direction_of_its_own(span):
     shown = diff_html(compare(*runs))
 
     assert '<b dir="auto">ما هي</b>' in shown
-    assert '<span class="l" dir="auto">' in shown
+    assert '<span class="lw" dir="auto">' in shown
 
 
 def test_the_page_of_a_comparison_stands_alone(runs, tmp_path):
@@ -297,6 +297,8 @@ def test_the_page_of_a_comparison_stands_alone(runs, tmp_path):
 
     page = path.read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
+    assert "<title>Comparison of chat</title>" in page
+    assert "<title>a &lt; b</title>" in SpanDiff(*runs).to_html(path, title="a < b").read_text(encoding="utf-8")
     assert not re.search(r"<script|<link|<iframe|https?://(?!www\.w3\.org/2000/svg)", page)
 
 
