@@ -9,6 +9,7 @@ from mirascope_ops.analysis.columns import array_of
 from mirascope_ops.analysis.rows import SpanRow, Totals
 from mirascope_ops.analysis.schema import SPANS_SCHEMA
 from mirascope_ops.analysis.tree import Lineage, lineage, self_times
+from mirascope_ops.analysis.twins import without_twins
 from mirascope_ops.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -38,13 +39,14 @@ def counted(linked: Lineage) -> Calls:
     """Find the spans that a roll-up counts.
 
     Outer spans repeat the sum of what is below them, and one call may be recorded by two libraries, one
-    inside the other. So of spans that report the same thing, those with none of them below count.
+    inside the other. So of spans that report the same thing, those with none of them below count; and of those that
+    two libraries recorded side by side, the first (`twins`).
     """
     spans = linked.spans
 
     def innermost(places: list[int]) -> list[int]:
         above = linked.above(places)
-        return [place for place in places if place not in above]
+        return without_twins(spans, [place for place in places if place not in above])
 
     return Calls(
         innermost([place for place, span in enumerate(spans) if span.kind == "llm"]),
