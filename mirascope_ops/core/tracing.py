@@ -114,7 +114,8 @@ def trace(
     The function stays what it was: same results, exceptions, signature, laziness. It gains `wrapped`, which takes
     the same arguments and returns a `Trace`. Functions, coroutine functions, generators, async generators,
     methods, class and static methods, partials, callable objects and Mirascope calls can be traced. A first
-    parameter named `trace_ctx` is given the `Span`; callers leave it out.
+    parameter named `trace_ctx` is given the `Span`; callers leave it out. On a function that a model calls, put it
+    under `@llm.tool`: the model's calls do not pass by a decorator above.
 
     Args:
         fn: The function, where the decorator is used without options.
@@ -336,8 +337,9 @@ def _keep_attributes(fn: Any, wrapper: Any) -> None:
 
 
 def _is_model_call(fn: Any) -> bool:
-    """Tell whether this is what Mirascope's `@llm.call` makes, by its class: nothing is imported for it."""
-    return type(fn).__module__.startswith("mirascope.llm.calls.") and hasattr(fn, "stream")
+    """Tell whether this is what Mirascope's `@llm.call` or `@llm.prompt` makes, by its class: nothing is imported."""
+    modules = ("mirascope.llm.calls.", "mirascope.llm.prompts.")
+    return str(type(fn).__module__).startswith(modules) and hasattr(fn, "stream")
 
 
 def _is_in_class_body(fn: Any) -> bool:

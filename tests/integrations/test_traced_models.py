@@ -50,6 +50,34 @@ def test_a_traced_prompt_is_called_and_makes_messages(llm_server, recorded):
     assert ask.messages("Thanks!")[0].role == "user"
 
 
+def test_a_traced_prompt_streams_and_calls_with_a_span(llm_server, recorded):
+    @ops.trace
+    @llm.prompt
+    def ask(question: str):
+        return question
+
+    assert ask.call(MODEL, "Thanks!").text() == "You are welcome."
+    assert "".join(ask.stream(MODEL, "Thanks!").text_stream()).strip() == "You are welcome."
+    assert "".join(ask.wrapped_stream(MODEL, "Thanks!").result.text_stream()).strip() == "You are welcome."
+    assert [(span.kind, span.output.strip(), span.status) for span in recorded()] == [
+        ("llm", "You are welcome.", "unset")
+    ] * 3
+    assert [span.ttft is not None for span in recorded()] == [False, True, True]
+
+
+async def test_an_async_traced_prompt_streams_with_a_span(llm_server, recorded):
+    @ops.version
+    @llm.prompt
+    async def ask(question: str):
+        return question
+
+    stream = await ask.stream(MODEL, "Thanks!")
+
+    assert "".join([piece async for piece in stream.text_stream()]).strip() == "You are welcome."
+    assert [(span.kind, span.output.strip()) for span in recorded()] == [("llm", "You are welcome.")]
+    assert ask.version_info.version == "1.0"
+
+
 def test_a_context_call_takes_its_context(llm_server, recorded):
     @ops.trace
     @llm.call(MODEL)
