@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mirascope_ops.store.protocol import StoreStats
+    from mirascope_ops.store.salvage import Repair
 
-__all__ = ["delete", "flush", "stats", "vacuum"]
+__all__ = ["delete", "flush", "repair", "stats", "vacuum"]
 
 
 def stats() -> StoreStats:
@@ -56,6 +57,30 @@ def delete(session: str) -> int:
 
     with recorder.active().changing() as store:
         return store.delete([session])
+
+
+def repair() -> Repair:
+    """Save what can be read of a damaged file.
+
+    A new file takes its place, with everything that is whole; the old one is kept beside it, and named in the answer.
+
+    Returns:
+        What was saved.
+
+    Raises:
+        StoreError: There is no file, or no room for a second one.
+
+    Example:
+        >>> from mirascope_ops import ops
+        >>> try:
+        ...     ops.store.repair()
+        ... except ops.StoreError as error:
+        ...     print(error)
+        Only a file can be repaired, and this process keeps its spans in memory.
+    """
+    from mirascope_ops.store import recorder
+
+    return recorder.active().repair()
 
 
 def vacuum() -> None:

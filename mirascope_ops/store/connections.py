@@ -324,9 +324,9 @@ def _explanation(error: sqlite3.Error, path: Path, patience: float) -> str:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_FORMAT")):
         return (
-            f"{path} is damaged or no store ({error}); it was left as it is. Move it away, together with its -wal "
-            "and -shm files, and a new one is made; or set MIRASCOPE_OPS_STORE to another file. "
-            f'`sqlite3 "{path}" .recover` may save what it holds.'
+            f"{path} is damaged or no store ({error}); it was left as it is. `ops.store.repair()` saves what can be "
+            "read of it into a new file. Or: Move it away, together with its -wal and -shm files, and a new one is "
+            "made; or set MIRASCOPE_OPS_STORE to another file."
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return f"{path} cannot be written ({error}): make it writable, or set MIRASCOPE_OPS_STORE to another file."

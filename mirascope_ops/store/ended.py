@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanKind
 
 from mirascope_ops.core import attributes as keys
 from mirascope_ops.core.span import assemble
-from mirascope_ops.store import codec
+from mirascope_ops.store import codec, masked
 from mirascope_ops.store.batch import SpanBatch
 from mirascope_ops.store.records import EventRecord, LinkRecord, RunRecord, SpanRecord
 
@@ -40,7 +40,7 @@ def span_record(ended: EndedSpan) -> SpanRecord:
         site, name, trace, span, parent, start, end, code, message, stamp, cell, arguments, output, extra, events,
         links, kind, flags, origin,
     ) = ended  # fmt: skip
-    foreign = site is None and origin.is_foreign
+    foreign = origin.is_foreign
     resource = origin.resource.attributes
     return SpanRecord(
         trace_id=f"{trace:032x}",
@@ -51,7 +51,7 @@ def span_record(ended: EndedSpan) -> SpanRecord:
         start=start,
         end=end,
         status="open" if end is None else _STATUSES[code],
-        status_message=message or "",
+        status_message=masked.message(message) if message else "",
         session_id=None if stamp is None else stamp.session_id,
         run_id=None if stamp is None else stamp.run_id,
         session_attributes=None if stamp is None else stamp.attributes,
@@ -62,12 +62,21 @@ def span_record(ended: EndedSpan) -> SpanRecord:
         service=resource.get("service.name"),
         scope=origin.scope.name,
         resource=resource,
-        attributes=extra if foreign else assemble(site, stamp, arguments, output, extra),
-        events=[EventRecord(label, time, found) for label, time, found in events or ()],
-        links=[
-            LinkRecord(f"{link.context.trace_id:032x}", f"{link.context.span_id:016x}", dict(link.attributes or {}))
-            for link in links or ()
-        ],
+        attributes=masked.attributes(extra) if foreign else assemble(site, stamp, arguments, output, extra),
+        events=[_event(*event, foreign=foreign) for event in events or ()],
+        links=[_link(link, foreign=foreign) for link in links or ()],
+    )
+
+
+def _event(name: str, time: int, found: Mapping[str, Any], *, foreign: bool) -> EventRecord:
+    return EventRecord(name, time, masked.event(masked.attributes(found) if foreign else found))
+
+
+def _link(link: Link, *, foreign: bool) -> LinkRecord:
+    found = dict(link.attributes or {})
+    context = link.context
+    return LinkRecord(
+        f"{context.trace_id:032x}", f"{context.span_id:016x}", masked.attributes(found) if foreign else found
     )
 
 
@@ -127,13 +136,19 @@ def batch_of_ended(spans: Sequence[EndedSpan], resources: codec.Resources) -> Sp
             starts,
             ends,
             _each(codes, _STATUSES.__getitem__),
-            _each(messages, lambda message: codec.clean(message or "")),
+            _each(messages, lambda message: codec.clean(masked.message(message) if message else "")),
             session, run, session_attributes, cell, execution_count, notebook,
             _told(flags, lambda flag: (bool(flag & 1),), read=_as_it_is)[0],
             service, scope, resource,
             attributes.texts,
-            [codec.encode(list(each)) if each else None for each in events],
-            [codec.encode(list(map(_link, each))) if each else None for each in links],
+            [
+                codec.encode([_event(*event, foreign=origin.is_foreign) for event in each]) if each else None
+                for each, origin in zip(events, origins, strict=True)
+            ],
+            [
+                codec.encode([_link(link, foreign=origin.is_foreign) for link in each]) if each else None
+                for each, origin in zip(links, origins, strict=True)
+            ],
         ),
         attributes.mappings,
         encoded=True,
@@ -174,10 +189,6 @@ def _origin(origin: Origin, resources: codec.Resources) -> tuple[Any, ...]:
     return codec.clean(found.get("service.name")), codec.clean(origin.scope.name or ""), resources.read(found)
 
 
-def _link(link: Link) -> tuple[str, str, dict[str, Any]]:
-    return f"{link.context.trace_id:032x}", f"{link.context.span_id:016x}", dict(link.attributes or {})
-
-
 class _Attributes:
     """The attributes of many spans, as mappings and as the text that `codec.encode` makes of them.
 
@@ -196,7 +207,7 @@ class _Attributes:
     ) -> None:
         """Add those of one span."""
         if site is None and origin.is_foreign:
-            self._add(extra)
+            self._add(masked.attributes(extra))
             return
         beginning = self._beginnings.get((id(site), id(stamp)))
         if beginning is None:

@@ -70,6 +70,7 @@ class StoreStats:
         dropped: How many spans of this process were dropped: there was no room, or they came faster than they could
             be stored.
         waiting: How many ended spans of this process are not stored yet.
+        estimated: Whether `spans` and `traces` are estimates: to count what a large file holds would take a minute.
         rescue_for: The file that cannot be written, where what is kept is kept in its place for now.
 
     Example:
@@ -93,6 +94,7 @@ class StoreStats:
     recording: bool = True
     dropped: int = 0
     waiting: int = 0
+    estimated: bool = False
     rescue_for: Path | None = None
 
     def __str__(self) -> str:
@@ -111,9 +113,10 @@ class StoreStats:
         if self.rescue_for is not None:
             lines.append(f"  in place of  {self.rescue_for}, which cannot be written; they are moved there once it can")
         size = f", {size_text(self.bytes)}" if self.path is not None else ""
+        about = "about " if self.estimated else ""
         lines.append(
             f"  holds        {_count(self.sessions, 'session')}, {_count(self.runs, 'run')}, "
-            f"{_count(self.traces, 'trace')}, {_count(self.spans, 'span')}, "
+            f"{about}{_count(self.traces, 'trace')}, {about}{_count(self.spans, 'span')}, "
             f"{_count(self.annotations, 'annotation')}{size}"
         )
         if self.oldest is not None and self.newest is not None:

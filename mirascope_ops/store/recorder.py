@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from mirascope_ops.core import backend, guard
 from mirascope_ops.core.span import forget_open_spans, open_spans
 from mirascope_ops.exceptions import StoreError
-from mirascope_ops.store import forking, location, termination
+from mirascope_ops.store import forking, location, masked, termination
 from mirascope_ops.store.ended import run_record, span_record
 from mirascope_ops.store.housekeeping import Housekeeping
 from mirascope_ops.store.memory import MemoryStore
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mirascope_ops.store.protocol import Store, StoreStats
     from mirascope_ops.store.records import AnnotationRecord
     from mirascope_ops.store.rescue import Rescue
+    from mirascope_ops.store.salvage import Repair
 
 _FLUSH_SECONDS: Final = 0.1
 _FREE_SECONDS: Final = 0.5  # that a program which writes at once may spend on it, however short it runs
@@ -78,7 +79,7 @@ class Recorder:
         self.recording = recording
         self.rescue = rescue
         self.rescued = rescued
-        self._set_aside: Store | None = None  # the real store, while there is another in its place
+        self._set_aside: list[Store] = []  # the real store, and what was in its place before
         self._waiting = Waiting(ring=not threaded)
         self._runs: deque[SessionContext] = deque()
         self._annotations: list[AnnotationRecord] = []
@@ -123,7 +124,7 @@ class Recorder:
         """Keep a judgement on a span; it is in the store when this returns."""
         if self.recording:
             with self._lock:
-                self._annotations.append(annotation)
+                self._annotations.append(annotation._replace(metadata=masked.metadata(annotation.metadata)))
             self.flush()
 
     def flush(self, *, with_open: bool = True) -> None:
@@ -164,6 +165,23 @@ class Recorder:
             except StoreError as error:
                 guard.warn_once("gather", f"mirascope_ops could not take back what it had kept elsewhere: {error}")
 
+    def repair(self) -> Repair:
+        """Put a new file with all that can be read in the place of a damaged one, and go on with it.
+
+        Raises:
+            StoreError: There is no file, or it cannot be repaired.
+        """
+        from mirascope_ops.store import salvage
+
+        if self.rescue is None:
+            raise StoreError("Only a file can be repaired, and this process keeps its spans in memory.")
+        with self._writing():
+            self.flush(with_open=False)
+            done = salvage.repair(self.rescue.path)
+            self._open.forget()
+            self.gather()
+        return done
+
     def write_before(self, end: Callable[[], None]) -> None:
         """Write all that there is and then call `end`; for a signal that ends the process, in its handler."""
         if self._holder == threading.get_ident():
@@ -197,9 +215,8 @@ class Recorder:
     def close(self) -> None:
         """Flush, stop the thread and close the store."""
         self.finish()
-        for store in (self.store, self._set_aside):
-            if store is not None:
-                store.close()
+        for store in (self.store, *self._set_aside):
+            store.close()
 
     @contextmanager
     def _writing(self) -> Generator[None]:
@@ -274,12 +291,14 @@ class Recorder:
             self.store.write(rows, newest, annotations)
             return
         records = [span_record(row) for row in rows]
-        try:
-            self.store.write(records, newest, annotations)
-        except StoreError as error:
-            if not self._turn_to_rescue(error):
-                raise
-            self.store.write(records, newest, annotations)
+        while True:
+            try:
+                self.store.write(records, newest, annotations)
+            except StoreError as error:
+                if not self._turn_to_rescue(error):
+                    raise
+            else:
+                return
 
     def _flush_open(self, *, changes: bool) -> None:
         try:
@@ -292,26 +311,26 @@ class Recorder:
                 guard.report("writing open spans to the store", error)
 
     def _turn_to_rescue(self, error: StoreError) -> bool:
-        """Use another place from now on, because the store cannot be written; tells whether there is one."""
-        if self.rescue is None or self.rescued:
+        """Use another place from now on, because this one cannot be written; tells whether there is one."""
+        if self.rescue is None or isinstance(self.store, MemoryStore):
             return False
-        self._set_aside, self.store = self.store, self.rescue.open(error)
+        self._set_aside.append(self.store)
+        self.store = self.rescue.open(error)
         self.rescued = True
         self._open.forget()
         return True
 
     def _return(self) -> None:
-        """Use the store again, if it can be written, with all that went to the rescue."""
+        """Use the store again, if it can be written, with all that went elsewhere."""
         store = None if self.rescue is None else self.rescue.original()
         if store is None or self.rescue is None:
             return
         self.rescue.take_back(self.store, store)
-        old, set_aside = self.store, self._set_aside
-        self.store, self._set_aside, self.rescued = store, None, False
+        left, self._set_aside = [self.store, *self._set_aside], []
+        self.store, self.rescued = store, False
         self._open.forget()
-        for left in (old, set_aside):
-            if left is not None:
-                left.close()
+        for each in left:
+            each.close()
 
 
 def _taken(waiting: deque[_T], most: int) -> list[_T]:

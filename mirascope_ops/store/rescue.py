@@ -39,6 +39,7 @@ class Rescue:
     def __init__(self, path: Path) -> None:
         self.path = path
         digest = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+        self._tried = 0  # how many of the places are in use or cannot be used
         self.places = (path.with_name(path.name + ".rescue"), location.local_folder() / f"rescue-{digest}.db")
 
     def opened(self, patience: float = _PATIENCE) -> SqliteStore:
@@ -50,12 +51,13 @@ class Rescue:
         return SqliteStore(self.path, patience=patience)
 
     def open(self, error: StoreError) -> Store:
-        """Open the first place that can be written; memory is the last. Warns of it once.
+        """Open the next place that can be written; memory is the last. Warns of it.
 
         Args:
-            error: Why the store itself cannot be written.
+            error: Why the store itself, or the place that was opened before, cannot be written.
         """
-        for place in self.places:
+        for place in self.places[self._tried :]:
+            self._tried += 1
             try:
                 store = SqliteStore(place, patience=_PATIENCE)
             except StoreError:
@@ -82,6 +84,7 @@ class Rescue:
             store.close()
             return None
         store.wait_for_others(_PATIENCE)
+        self._tried = 0
         return store
 
     def take_back(self, rescued: Store, store: Store) -> None:
@@ -111,4 +114,6 @@ class Rescue:
 
 
 def _warn(error: StoreError, where: str) -> None:
-    guard.warn_once("rescue", f"mirascope_ops cannot use its store. {error} Until then spans are kept {where}.")
+    guard.warn_once(
+        f"rescue {where}", f"mirascope_ops cannot use its store. {error} Until then spans are kept {where}."
+    )

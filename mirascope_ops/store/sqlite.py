@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import time
 import weakref
@@ -10,7 +11,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mirascope_ops.store import codec, deletion, location, moving, process, summing
+from mirascope_ops.exceptions import StoreError
+from mirascope_ops.store import codec, deletion, location, moving, process, scrubbing, summing
 from mirascope_ops.store.batch import BATCH, SpanBatch, batch_of_rows
 from mirascope_ops.store.codec import ANNOTATION_COLUMNS, RUN_COLUMNS, SPAN_COLUMNS
 from mirascope_ops.store.connections import PATIENCE, Connections
@@ -19,7 +21,6 @@ from mirascope_ops.store.queries import Condition, spans_statement
 from mirascope_ops.store.records import SpanQuery
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from mirascope_ops.store.protocol import Store
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     )
 
 _ROWS_AT_ONCE = 100  # of spans in one statement: 2,000 parameters, of 32,766 that SQLite takes
+_SCRUBBED_AT_ONCE = 16_384  # pages, 64 MB
 _DELETED_AT_ONCE = 500  # traces in one transaction of a purge: other processes wait for each
 
 
@@ -190,10 +192,19 @@ class SqliteStore:
         return [codec.annotation_of(row) for row in rows]
 
     def delete(self, session_ids: Sequence[str]) -> int:
-        """Delete these sessions for good; see `Store.delete`. What they held is overwritten in the file."""
+        """Delete these sessions for good; see `Store.delete`. What they held is overwritten in the file.
+
+        Raises:
+            StoreError: The file cannot be written; or it was, and another process reads it for so long that the log
+                beside it, which holds the deleted text too, could not be cut.
+        """
         with self._connections.writing() as connection:
             deleted = deletion.delete_sessions(connection, session_ids)
-        self._give_space_back()
+        if not (self._give_space_back() and self._scrub()):
+            raise StoreError(
+                f"{deleted} spans were deleted from {self.path}, but another process is reading it, so that their text "
+                "is still in the log beside it. Call ops.store.vacuum() when that process has done."
+            )
         return deleted
 
     def wait_for_others(self, patience: float) -> None:
@@ -288,30 +299,32 @@ class SqliteStore:
         """Write the file anew without gaps; other processes wait meanwhile."""
         with self._connections.maintaining() as connection:
             connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            _cut_log(connection)
 
     def stats(self) -> StoreStats:
         """Say what is kept, where, and for how long."""
         with self._connections.reading() as connection:
+            spans, traces, estimated = summing.counts(connection)
             row = connection.execute(
-                """SELECT (SELECT count(*) FROM spans), (SELECT count(DISTINCT trace_id) FROM spans),
-                    (SELECT count(*) FROM runs),
-                    (SELECT count(*) FROM (SELECT session_id FROM runs UNION
-                        SELECT session_id FROM spans WHERE session_id IS NOT NULL)),
+                """SELECT (SELECT count(*) FROM runs),
+                    (SELECT count(*) FROM sessions s WHERE spans + runs > 0 OR stale AND (
+                        EXISTS (SELECT 1 FROM spans WHERE session_id = s.session_id)
+                        OR EXISTS (SELECT 1 FROM runs WHERE session_id = s.session_id))),
                     (SELECT count(*) FROM annotations),
                     (SELECT min(start) FROM spans), (SELECT max(start) FROM spans)"""
             ).fetchone()
         files = (self.path, *(self.path.with_name(self.path.name + suffix) for suffix in ("-wal", "-shm")))
         return StoreStats(
             path=self.path,
-            spans=row[0],
-            traces=row[1],
-            runs=row[2],
-            sessions=row[3],
-            annotations=row[4],
+            spans=spans,
+            traces=traces,
+            runs=row[0],
+            sessions=row[1],
+            annotations=row[2],
             bytes=sum(file.stat().st_size for file in files if file.exists()),
-            oldest=row[5],
-            newest=row[6],
+            oldest=row[3],
+            newest=row[4],
+            estimated=estimated,
             retention=self.retention,
             private=location.is_private(self.path),
         )
@@ -357,12 +370,38 @@ class SqliteStore:
             deletion.forget_empty_sessions(connection, before)
         return deleted
 
-    def _give_space_back(self) -> None:
+    def _scrub(self) -> bool:
+        """Overwrite what deleted rows left between others; tells whether that could be done."""
+        if not hasattr(os, "pwrite"):  # Windows
+            self.vacuum()
+            return True
+        for first, last in scrubbing.ranges(scrubbing.Scrubber(self.path).pages, _SCRUBBED_AT_ONCE):
+            with self._connections.maintaining() as connection:
+                if not _cut_log(connection):
+                    return False
+                connection.execute("BEGIN IMMEDIATE")
+                cleared = scrubbing.Scrubber(self.path).clear(first, last)
+                if cleared:
+                    # What others remember of these pages, they read anew after a change; we ourselves forget it.
+                    connection.execute("UPDATE processes SET heartbeat = heartbeat + 1")
+                connection.execute("COMMIT")
+                if cleared:
+                    self._connections.release()
+        with self._connections.maintaining() as connection:
+            return _cut_log(connection)
+
+    def _give_space_back(self) -> bool:
+        """Make the file smaller and cut its log; tells whether that could be done."""
         with self._connections.maintaining() as connection:
             # `execute` would free one page only: it takes one step, and this statement needs one for each.
             connection.executescript("PRAGMA incremental_vacuum")
-            # The log still holds the deleted text until it is cut.
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            return _cut_log(connection)
+
+
+def _cut_log(connection: sqlite3.Connection) -> bool:
+    """Write the log back and cut it: it holds deleted text until then. Tells whether nobody was in the way."""
+    busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    return not busy
 
 
 def _not_ended_there(spans: Sequence[SpanRecord], target: Store) -> Sequence[SpanRecord]:

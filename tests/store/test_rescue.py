@@ -263,6 +263,30 @@ def test_where_the_folder_cannot_be_written_the_local_folder_is_used(monkeypatch
     monkeypatch.undo()
 
 
+def test_where_the_rescue_cannot_be_written_any_more_the_next_place_is_used(monkeypatch, recorder, path, local, logged):
+    monkeypatch.setattr(rescue, "_BATCH", 1)
+    with held(path):
+        work("first")
+        recorder.flush()
+        with held(beside(path)):
+            work("second")
+            recorder.flush()
+            assert recorder.store.path.parent == local
+            with held(recorder.store.path):
+                work("third")
+                recorder.flush()
+                assert isinstance(recorder.store, MemoryStore)
+                assert [span.name for span in ops.spans()] == ["third"]
+
+    recorder.gather()
+    recorder.gather()
+
+    assert names(recorder.store) == ["first", "second", "third"]
+    assert recorder.store.path == path
+    assert [file.name for file in local.iterdir()] == []
+    assert ["in memory only" in said for said in logged()] == [False, False, True]
+
+
 def test_where_nothing_can_be_written_memory_keeps_it_and_says_so(monkeypatch, recorder, path, logged):
     work("before")
     recorder.flush()

@@ -296,6 +296,30 @@ def test_a_file_that_somebody_removed_is_made_anew(sqlite, path, make):
     assert path.exists()
 
 
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_who_finds_the_file_gone_harms_nobody_who_has_the_new_one(path, make, how):
+    late, early = SqliteStore(path), SqliteStore(path)
+    late.write([make.span(name="gone")])
+    early.spans(SpanQuery())
+    for file in list(path.parent.iterdir()):
+        if how == "removed":
+            file.unlink()
+        elif not file.name.endswith(".lock"):
+            file.rename(file.with_name("old-" + file.name))
+    early.write([make.span(name="new")])
+
+    late.write([make.span(name="newer")])  # closes what it has open of the old file
+    early.write([make.span(name="newest")])
+
+    assert path.with_name("spans.db-wal").exists()
+    third = SqliteStore(path)
+    assert [sorted(names(each)) for each in (early, late, third)] == [["new", "newer", "newest"]] * 3
+    for each in (early, late, third):
+        each.close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
 def test_resources_are_kept_once_however_many_spans_share_them(sqlite, make):
     one, two = {"service.name": "a"}, {"service.name": "b"}
     sqlite.write([make.span(resource=dict(one)) for _ in range(10)])

@@ -107,6 +107,18 @@ def test_a_session_that_goes_on_is_not_written_down_at_every_span(monkeypatch, s
     assert stale(sqlite) == ["busy"]
 
 
+def test_a_large_file_is_estimated_and_says_so(monkeypatch, sqlite, make):
+    sqlite.write([make.span(trace_id=f"{number // 10:032x}", session_id="s") for number in range(1000)])
+    exact = sqlite.stats()
+    monkeypatch.setattr(summing, "COUNTED", 400)
+
+    estimate = sqlite.stats()
+
+    assert (exact.spans, exact.traces, exact.sessions, exact.estimated) == (1000, 100, 1, False)
+    assert (estimate.spans, estimate.traces, estimate.sessions, estimate.estimated) == (1000, 100, 1, True)
+    assert "about 1,000 spans" in str(estimate)
+
+
 IDS = st.sampled_from(["a", "b", "c", None])
 STEP = st.one_of(
     st.tuples(st.just("span"), st.integers(0, 5), IDS, st.sampled_from(["ok", "error", "open"]), st.integers(0, 9)),

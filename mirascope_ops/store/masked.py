@@ -1,0 +1,89 @@
+"""Masks for what reaches the store without having been captured by us: foreign spans, exceptions, annotations.
+
+What `@ops.trace`, `ops.span` and `ops.session` take is masked as it is captured (`core.capture`). Other libraries write
+onto their spans what they like, headers and clients' settings included, and an exception's message may tell a whole
+argument. This is the last place before a file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import orjson
+
+from mirascope_ops.core import capture, guard, masking
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MESSAGE: Final = "exception.message"
+_STACKTRACE: Final = "exception.stacktrace"
+
+
+def attributes(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Mask the attributes of another library's span, event or link, JSON texts among them.
+
+    Example:
+        >>> attributes({"http.request.header.authorization": ["Bearer s"], "options": '{"n": 1, "api_key": "s"}'})
+        {'http.request.header.authorization': '[masked]', 'options': '{"n":1,"api_key":"[masked]"}'}
+    """
+    policy = capture.policy
+    if not policy.mask_secrets and policy.redact is None:
+        return found
+    try:
+        return {key: _value(key, value) for key, value in found.items()}
+    except Exception as error:  # noqa: BLE001 - the user's rule may raise anything; what it did not see is not kept
+        guard.report("masking attributes", error)
+        return dict.fromkeys(found, masking.MASK)
+
+
+def message(text: str) -> str:
+    """Mask what an exception's message tells of secrets.
+
+    Example:
+        >>> message("no such client: Client(host='db', api_key='sk-1')")
+        "no such client: Client(host='db', api_key=[masked])"
+    """
+    return masking.mask_repr(text) if capture.policy.mask_secrets else text
+
+
+def event(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Mask the message of an exception event, and the same message in its traceback; others come back as they are."""
+    told = found.get(_MESSAGE)
+    if not isinstance(told, str) or (masked := message(told)) == told:
+        return found
+    trace = found.get(_STACKTRACE)
+    changed = {**found, _MESSAGE: masked}
+    return {**changed, _STACKTRACE: trace.replace(told, masked)} if isinstance(trace, str) else changed
+
+
+def metadata(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Mask what a person adds to an annotation."""
+    policy = capture.policy
+    if not policy.mask_secrets:
+        return found
+    return cast("Mapping[str, Any]", masking.mask(dict(found), policy.redact))
+
+
+def _value(key: str, value: Any) -> Any:
+    policy = capture.policy
+    if policy.mask_secrets and masking.is_secret(key):
+        return masking.MASK
+    if isinstance(value, str):
+        return _text(key, value)
+    if isinstance(value, tuple | list):
+        return [_value(key, each) for each in cast("list[Any]", value)]
+    return value if policy.redact is None else policy.redact(key, value)
+
+
+def _text(key: str, value: str) -> Any:
+    policy = capture.policy
+    is_json = value[:1] in ("{", "[") and (policy.redact is not None or masking.may_hold_secret(value))
+    if is_json:
+        try:
+            data = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            pass
+        else:
+            return orjson.dumps(masking.mask(data, policy.redact, key)).decode()
+    return value if policy.redact is None else policy.redact(key, value)

@@ -1,0 +1,179 @@
+"""A damaged file: what can still be read of it goes to a new one, and the old one is kept aside."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from mirascope_ops.exceptions import StoreError
+from mirascope_ops.store.lock import FileLock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_TABLES: Final = ("processes", "resources", "spans", "runs", "annotations")
+_AT_ONCE: Final = 1_000  # ids in one question
+_MAX_FAILURES: Final = 20_000  # questions that meet damage, of one table
+_ROWS_A_PAGE: Final = 100  # more do not fit
+_SUFFIXES: Final = ("", "-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What became of a damaged store.
+
+    Attributes:
+        path: The store, as it is now.
+        aside: The file as it was found.
+        spans: How many spans were saved.
+        runs: How many entries into sessions.
+        annotations: How many annotations.
+        unreadable: In how many places something could not be read; each may have held several records, or none.
+
+    Example:
+        >>> from pathlib import Path
+        >>> print(Repair(Path("spans.db"), Path("spans.db.damaged"), 120, 3, 1, unreadable=2))
+        spans.db: 120 spans, 3 runs and 1 annotations were saved; 2 places could not be read.
+        The file as it was found is spans.db.damaged: delete it when you need it no more.
+    """
+
+    path: Path
+    aside: Path
+    spans: int
+    runs: int
+    annotations: int
+    unreadable: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: {self.spans:,} spans, {self.runs:,} runs and {self.annotations:,} annotations "
+            f"were saved; {self.unreadable:,} places could not be read.\n"
+            f"The file as it was found is {self.aside}: delete it when you need it no more."
+        )
+
+    __repr__ = __str__
+
+
+def repair(path: Path, patience: float = 30.0) -> Repair:
+    """Put a new file with all that can be read in the place of a damaged one.
+
+    Args:
+        path: The file; those who have it open go on with the new one.
+        patience: Seconds to wait for whoever writes at the moment.
+
+    Raises:
+        StoreError: There is no file, or no room beside it; it is left as it is.
+    """
+    if not path.is_file():
+        raise StoreError(f"There is no file {path} to repair; the next span makes a new one.")
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    aside, new = (path.with_name(f"{path.name}.{kind}-{stamp}") for kind in ("damaged", "repaired"))
+    lock = FileLock(path.with_name(path.name + ".lock"), patience)
+    try:
+        with lock.held():
+            _rename(path, aside)
+            try:
+                saved = _copy(aside, new)
+            except BaseException as error:
+                _rename(aside, path)
+                _remove(new)
+                if isinstance(error, (OSError, sqlite3.Error)):
+                    raise StoreError(f"{path} cannot be repaired ({error}); it was left as it is.") from error
+                raise
+            _rename(new, path)
+    finally:
+        lock.close()
+    return Repair(path, aside, *saved)
+
+
+def _copy(damaged: Path, new: Path) -> tuple[int, int, int, int]:
+    from mirascope_ops.store.sqlite import SqliteStore
+
+    SqliteStore(new).close()  # the present schema, private to its owner
+    _remove(new.with_name(new.name + ".lock"))
+    counts: dict[str, int] = {}
+    unreadable = 0
+    with (
+        contextlib.closing(sqlite3.connect(f"{new.as_uri()}?mode=rw", uri=True, isolation_level=None)) as target,
+        contextlib.closing(sqlite3.connect(f"{damaged.as_uri()}?mode=rw", uri=True, isolation_level=None)) as source,
+    ):
+        source.text_factory = _text
+        for table in _TABLES:
+            columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+            names = ", ".join(f'"{column}"' for column in columns)
+            write = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - our own names
+            reading = _Reading(source, table, names)
+            target.execute("BEGIN")
+            for rows in reading.all():
+                with contextlib.suppress(sqlite3.Error):  # a page of something else in the place of a row
+                    target.executemany(write, rows)
+            target.execute("COMMIT")
+            unreadable += reading.unreadable
+            counts[table] = target.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - our own name
+    return counts["spans"], counts["runs"], counts["annotations"], unreadable
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+class _Reading:
+    """All rows of a table that can be read, around the pages that cannot."""
+
+    def __init__(self, connection: sqlite3.Connection, table: str, names: str) -> None:
+        self._connection = connection
+        self._table = table
+        self._names = names
+        self.unreadable = 0
+
+    def all(self) -> Iterator[Sequence[tuple[Any, ...]]]:
+        """Ask for ranges of ids; where one meets damage, for each of its halves."""
+        last = self._last()
+        waiting = deque((first, min(first + _AT_ONCE, last + 1)) for first in range(0, last + 1, _AT_ONCE))
+        failures = 0
+        while waiting and failures < _MAX_FAILURES:
+            first, end = waiting.popleft()
+            try:
+                yield self._rows(first, end)
+            except sqlite3.Error:
+                failures += 1
+                if end - first == 1:
+                    self.unreadable += 1
+                else:
+                    middle = (first + end) // 2
+                    waiting.extend(((first, middle), (middle, end)))
+        self.unreadable += len(waiting)
+
+    def _rows(self, first: int, end: int) -> list[tuple[Any, ...]]:
+        if self._table == "resources":  # known by a hash, anywhere between the least and the greatest id
+            return self._connection.execute(f"SELECT {self._names} FROM resources").fetchall()  # noqa: S608 - our own names
+        return self._connection.execute(
+            f"SELECT {self._names} FROM {self._table} WHERE id >= ? AND id < ?",  # noqa: S608 - our own names
+            (first, end),
+        ).fetchall()
+
+    def _last(self) -> int:
+        if self._table == "resources":
+            return 0
+        try:
+            return self._connection.execute(f"SELECT max(id) FROM {self._table}").fetchone()[0] or 0  # noqa: S608 - our own name
+        except sqlite3.Error:
+            with contextlib.suppress(sqlite3.Error):
+                return self._connection.execute("PRAGMA page_count").fetchone()[0] * _ROWS_A_PAGE
+            return 0
+
+
+def _rename(path: Path, to: Path) -> None:
+    for suffix in _SUFFIXES:
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(to.with_name(to.name + suffix))
+
+
+def _remove(path: Path) -> None:
+    for suffix in _SUFFIXES:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,223 @@
+"""What must not be on the disk: secrets never get there, what was deleted is gone, in the file and all beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sqlite3
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+from mirascope_ops import StoreError, ops
+from mirascope_ops.core import capture
+from mirascope_ops.core.processor import SessionProcessor
+from mirascope_ops.store import location, rescue
+from mirascope_ops.store import recorder as recorders
+from mirascope_ops.store.records import SpanQuery
+from mirascope_ops.store.sqlite import SqliteStore
+
+SECRET = "sk-5up3r-s3cr3t"
+
+
+@pytest.fixture
+def recorder(monkeypatch, tmp_path, path):
+    monkeypatch.setattr(location, "local_folder", lambda: tmp_path / "local")
+    places = rescue.Rescue(path)
+    with recorders.replaced(recorders.Recorder(places.opened(), rescue=places)) as active:
+        yield active
+
+
+@pytest.fixture
+def tracer():
+    provider = TracerProvider()
+    provider.add_span_processor(SessionProcessor())
+    return provider.get_tracer("theirs")
+
+
+def on_disk(folder):
+    """All bytes of all files."""
+    return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())
+
+
+def test_no_secret_reaches_the_disk_whatever_way_it_takes(recorder, path, tracer):
+    @ops.trace
+    def call(api_key, options):
+        return {"token": SECRET, "seen": "yes"}
+
+    with ops.session(id="s", attributes={"api_key": SECRET, "deep": {"password": SECRET}}):
+        done = call.wrapped(SECRET, {"headers": {"Authorization": SECRET}})
+        done.annotate(label="pass", metadata={"api_key": SECRET, "by": "Ada"})
+        with ops.span("ours", client_secret=SECRET, config={"secret": SECRET}) as span:
+            span.set(password=SECRET)
+            span.info("sent", token=SECRET)
+        with tracer.start_as_current_span("theirs", links=[trace.Link(span.get_span_context(), {"api_key": SECRET})]):
+            theirs = trace.get_current_span()
+            theirs.set_attribute("http.request.header.authorization", [SECRET])
+            theirs.set_attribute("llm.invocation_parameters", f'{{"model": "m", "api_key": "{SECRET}"}}')
+            theirs.add_event("request", {"x-api-key": SECRET})
+            ops.store.flush()  # while it is open, too
+        with contextlib.suppress(ValueError), ops.span("failing"):
+            raise ValueError(f"no such client: Client(host='db', api_key='{SECRET}')")
+    ops.store.flush()
+
+    assert SECRET.encode() not in on_disk(path.parent)
+    found = {span.name: span for span in recorder.store.spans(SpanQuery())}
+    assert (
+        "seen"
+        in found["call" if "call" in found else next(name for name in found if "call" in name)].attributes[
+            "mirascope.trace.output"
+        ]
+    )
+    assert found["theirs"].attributes["llm.invocation_parameters"] == '{"model":"m","api_key":"[masked]"}'
+    assert "Client(host='db', api_key=[masked]" in found["failing"].status_message
+    assert "raise ValueError" in found["failing"].events[0].attributes["exception.stacktrace"]
+    assert [dict(note.metadata) for note in recorder.store.annotations([done.trace_id])] == [
+        {"api_key": "[masked]", "by": "Ada"}
+    ]
+
+
+def test_ones_own_rule_holds_for_other_libraries_spans(monkeypatch, recorder, path, tracer):
+    monkeypatch.setattr(capture, "policy", capture.Policy(redact=lambda key, value: "***" if "name" in key else value))
+
+    with tracer.start_as_current_span("theirs", attributes={"user.name": "Ada", "n": 1, "json": '{"name":"Ada"}'}):
+        pass
+    ops.store.flush()
+
+    (span,) = recorder.store.spans(SpanQuery())
+    assert dict(span.attributes) == {"user.name": "***", "n": 1, "json": '{"name":"***"}'}
+
+
+def test_what_a_rule_that_fails_did_not_see_is_not_kept(monkeypatch, recorder, path, tracer):
+    def rule(key, value):
+        raise LookupError(key)
+
+    monkeypatch.setattr(capture, "policy", capture.Policy(redact=rule))
+    with tracer.start_as_current_span("theirs", attributes={"user.name": "Ada Lovelace"}):
+        pass
+    ops.store.flush()
+
+    assert b"Ada Lovelace" not in on_disk(path.parent)
+
+
+def test_masks_can_be_switched_off(monkeypatch, recorder, tracer):
+    monkeypatch.setattr(capture, "policy", capture.Policy(mask_secrets=False))
+
+    with tracer.start_as_current_span("theirs", attributes={"api_key": "k"}):
+        pass
+    ops.store.flush()
+
+    assert recorder.store.spans(SpanQuery())[0].attributes["api_key"] == "k"
+
+
+# -- deleting -----------------------------------------------------------------------------------------------
+
+
+def fill(store, make, text, sessions):
+    for session in sessions:
+        spans = [
+            make.span(
+                name=f"{text} name",
+                session_id=session,
+                session_attributes=f'{{"who":"{text}"}}',
+                resource={"host.name": f"{text} host"},
+                attributes={"prompt": f"{text} {random.Random(number).randbytes(300).hex()} {text}" * (number % 7 + 1)},
+            )
+            for number in range(60)
+        ]
+        run = make.run(session, attributes={"who": text})
+        store.write(spans, [run], [make.annotation(span, reasoning=text) for span in spans[:5]])
+
+
+def test_a_deleted_session_is_in_no_byte_of_any_file(sqlite, path, make):
+    fill(sqlite, make, "KEPT", ["kept 1", "kept 2"])
+    fill(sqlite, make, "GONE", ["gone-1", "gone-2"])
+    assert b"GONE" in on_disk(path.parent)
+
+    sqlite.delete(["gone-1", "gone-2"])
+
+    held = on_disk(path.parent)
+    assert b"GONE" not in held
+    assert b"gone-1" not in held
+    assert b"KEPT" in held
+    assert len(sqlite.spans(SpanQuery())) == 120
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_copy_that_moving_rows_left_behind_survives(path, make, seed):
+    some = random.Random(seed)
+    with contextlib.closing(SqliteStore(path)) as store:
+        for step in range(60):
+            session = some.choice(["kept", f"gone-{step % 3}"])
+            text = ("GONE" if session != "kept" else "KEPT") * some.choice([1, 20, 300])
+            spans = [
+                make.span(
+                    trace_id=f"{some.getrandbits(128):032x}", session_id=session, end=None, status="open",
+                    attributes={"text": text},
+                )
+                for _ in range(some.randrange(1, 30))
+            ]  # fmt: skip
+            store.write(spans)
+            store.write([span._replace(end=1, status="ok", attributes={"text": text * 3}) for span in spans])
+        kept = store.spans(SpanQuery(session_ids=["kept"]))
+
+        store.delete(["gone-0", "gone-1", "gone-2"])
+
+        held = on_disk(path.parent)
+        assert b"GONE" not in held
+        assert b"gone-" not in held
+        assert store.spans(SpanQuery()) == kept
+        store.write([make.span(session_id="later")])
+        with store._connections.reading() as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert b"GONE" not in on_disk(path.parent)
+
+
+def test_another_process_that_remembers_old_pages_does_not_bring_them_back(path, make):
+    with contextlib.closing(SqliteStore(path)) as store, contextlib.closing(SqliteStore(path)) as other:
+        fill(store, make, "KEPT", ["kept 1"])
+        fill(store, make, "GONE", ["gone-1"])
+        other.spans(SpanQuery())
+        other.write([make.span(name="KEPT", session_id="kept 1")])
+
+        store.delete(["gone-1"])
+        fill(other, make, "KEPT", ["kept 2"])
+        other.spans(SpanQuery())
+
+        store.vacuum()
+        assert b"gone-" not in on_disk(path.parent)
+        assert len(store.spans(SpanQuery())) == 121
+
+
+def test_what_waited_in_the_log_and_in_memory_is_deleted_too(recorder, path):
+    for _ in range(3):
+        with ops.session(id="gone-1"), ops.span("GONE", prompt="GONE" * 100):
+            pass
+    ops.store.flush()
+    with ops.session(id="gone-1"), ops.span("GONE", prompt="GONE" * 100):
+        pass
+
+    assert ops.store.delete(session="gone-1") == 4
+
+    assert b"GONE" not in on_disk(path.parent)
+    assert b"gone-1" not in on_disk(path.parent)
+
+
+def test_where_a_reader_is_in_the_way_it_is_said_and_can_be_done_later(path, make):
+    store = SqliteStore(path, patience=0.2)
+    fill(store, make, "GONE", ["gone-1"])
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM spans").fetchone()
+        with pytest.raises(StoreError, match="vacuum"):
+            store.delete(["gone-1"])
+        assert store.spans(SpanQuery()) == []
+        reader.execute("ROLLBACK")
+
+    store.vacuum()
+
+    assert b"GONE" not in on_disk(path.parent)
+    store.close()

@@ -1,0 +1,141 @@
+"""A damaged file: what is whole is saved, what was found is kept, whoever has it open goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sqlite3
+import stat
+
+import pytest
+
+from mirascope_ops import StoreError, ops
+from mirascope_ops.store import location, rescue, salvage
+from mirascope_ops.store import recorder as recorders
+from mirascope_ops.store.records import SessionQuery, SpanQuery
+from mirascope_ops.store.sqlite import SqliteStore
+
+PAGE = 4096
+
+
+@pytest.fixture
+def filled(path, make):
+    """A file of some hundred pages."""
+    with contextlib.closing(SqliteStore(path)) as store:
+        for session in range(20):
+            spans = [
+                make.span(session_id=str(session), resource={"n": session % 3}, attributes={"text": "x" * 1500})
+                for _ in range(25)
+            ]
+            store.write(spans, [make.run(str(session))], [make.annotation(spans[0])])
+    return path
+
+
+def damage(path, pages):
+    content = bytearray(path.read_bytes())
+    for page in pages:
+        content[page * PAGE : (page + 1) * PAGE] = random.Random(page).randbytes(PAGE)
+    path.write_bytes(content)
+
+
+def leaves(path):
+    """The pages that hold rows of spans."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'spans'").fetchone()[0]
+    content = path.read_bytes()
+    assert content[(root - 1) * PAGE] == 5  # an inner page of a table: its cells name the pages below
+    count = int.from_bytes(content[(root - 1) * PAGE + 3 : (root - 1) * PAGE + 5], "big")
+    cells = [
+        int.from_bytes(content[(root - 1) * PAGE + 12 + 2 * n : (root - 1) * PAGE + 14 + 2 * n], "big")
+        for n in range(count)
+    ]
+    return [
+        int.from_bytes(content[(root - 1) * PAGE + cell : (root - 1) * PAGE + cell + 4], "big") - 1 for cell in cells
+    ]
+
+
+def test_a_whole_file_is_saved_whole(filled):
+    with contextlib.closing(SqliteStore(filled)) as store:
+        before = store.spans(SpanQuery()), store.runs(), store.sessions(SessionQuery())
+
+    done = salvage.repair(filled)
+
+    with contextlib.closing(SqliteStore(filled)) as store:
+        assert (store.spans(SpanQuery()), store.runs(), store.sessions(SessionQuery())) == before
+    assert (done.spans, done.runs, done.annotations, done.unreadable) == (500, 20, 20, 0)
+    assert stat.S_IMODE(filled.stat().st_mode) == 0o600
+    assert done.aside.exists()
+
+
+def test_what_is_whole_beside_damaged_pages_is_saved(filled):
+    hurt = leaves(filled)[3:200:20]
+    damage(filled, hurt)
+    found = filled.read_bytes()
+
+    done = salvage.repair(filled)
+
+    assert done.unreadable > 0
+    assert 500 - 10 * len(hurt) <= done.spans < 500
+    assert (done.runs, done.annotations) == (20, 20)
+    assert done.aside.read_bytes() == found
+    assert f"{done.spans} spans" in str(done)
+    with contextlib.closing(SqliteStore(filled)) as store:
+        assert len(store.spans(SpanQuery())) == done.spans
+        assert sum(session.spans for session in store.sessions(SessionQuery())) == done.spans
+        store.write([store.spans(SpanQuery(limit=1))[0]._replace(name="written")])
+    with contextlib.closing(sqlite3.connect(filled)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_pages_are_damaged_a_sound_file_comes_of_it(filled, seed):
+    some = random.Random(seed)
+    size = filled.stat().st_size // PAGE
+    damage(filled, [some.randrange(seed % 2, size) for _ in range(seed * 3 + 1)])
+
+    done = salvage.repair(filled)
+
+    with contextlib.closing(SqliteStore(filled)) as store:
+        assert len(store.spans(SpanQuery())) == done.spans <= 500
+    with contextlib.closing(sqlite3.connect(filled)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_program_goes_on_in_the_repaired_file_with_what_it_kept_elsewhere(monkeypatch, tmp_path, filled):
+    monkeypatch.setattr(location, "local_folder", lambda: tmp_path / "local")
+    places = rescue.Rescue(filled)
+    with recorders.replaced(recorders.Recorder(places.opened(), rescue=places)) as active:
+        with ops.span("before"):
+            pass
+        ops.store.flush()
+        active.store._connections.release()
+        damage(filled, range(1, filled.stat().st_size // PAGE, 2))
+        with ops.span("after"):
+            pass
+        ops.store.flush()
+
+        done = ops.store.repair()
+
+        with ops.span("later"):
+            pass
+        names = {span.name for span in ops.spans()}
+        assert {"after", "later"} <= names
+        assert active.store.path == filled
+        assert not active.rescued
+        assert done.aside.exists()
+
+
+def test_what_cannot_be_repaired_is_left(monkeypatch, filled):
+    found = filled.read_bytes()
+    monkeypatch.setattr(salvage, "_copy", lambda damaged, new: (_ for _ in ()).throw(OSError("no room")))
+
+    with pytest.raises(StoreError, match="no room"):
+        salvage.repair(filled)
+
+    assert filled.read_bytes() == found
+    assert sorted(file.name for file in filled.parent.iterdir()) == ["spans.db", "spans.db.lock"]
+
+
+def test_without_a_file_there_is_nothing_to_repair(path):
+    with pytest.raises(StoreError, match="no file"):
+        salvage.repair(path)
