@@ -61,7 +61,7 @@ def write_parquet(
     ):
         for start in range(0, len(spans), _ROWS_AT_ONCE):
             writer.write_table(spans_table(spans[start : start + _ROWS_AT_ONCE]))
-            bar.reach(start + _ROWS_AT_ONCE)
+            bar.reach(min(start + _ROWS_AT_ONCE, len(spans)))
     return place
 
 

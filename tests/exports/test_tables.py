@@ -427,6 +427,62 @@ def test_a_progress_bar_is_shown_where_asked_for_and_else_not(rows, tmp_path, ca
     assert "spans.jsonl" in shown.err
 
 
+@pytest.fixture
+def bars(monkeypatch):
+    """The bars that are made, each with what it was told; every file counts as large."""
+    made = []
+
+    class Bar:
+        def __init__(self, **told):
+            self.told, self.reached, self.closed = told, [0], False
+            made.append(self)
+
+        def update(self, more):
+            self.reached.append(self.reached[-1] + more)
+
+        def close(self):
+            self.closed = True
+
+    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
+    monkeypatch.setattr(files, "LARGE_SPANS", 1)
+    monkeypatch.setattr(files, "LARGE_BYTES", 1)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("suffix", "write", "read"),
+    [
+        ("jsonl", SpanSet.to_otlp, ops.read_otlp),
+        ("jsonl.gz", SpanSet.to_otlp, ops.read_otlp),
+        ("pb", SpanSet.to_otlp, ops.read_otlp),
+        ("parquet", SpanSet.to_parquet, ops.read_parquet),
+        ("json", SpanSet.to_chrome_trace, None),
+    ],
+)
+def test_large_files_have_a_bar_that_moves_as_they_are_written_and_read(suffix, write, read, bars, make, tmp_path):  # noqa: PLR0917
+    spans = SpanSet(normalise([make() for _ in range(600)]))
+    path = tmp_path / f"spans.{suffix}"
+
+    write(spans, path)
+    if read is not None:
+        assert len(read(path)) == 600
+
+    written, *others = bars
+    assert (written.told["total"], written.reached[-1], written.closed) == (600, 600, True)
+    for bar in others:
+        size = path.stat().st_size if bar.told["unit"] == "B" else 600
+        assert (bar.told["total"], bar.reached[-1], bar.closed) == (size, size, True)
+    assert len(others) == (read is not None)
+    assert all(bar.told["desc"] == path.name for bar in bars)
+
+
+def test_a_bar_of_json_moves_many_times(bars, make, tmp_path):
+    path = SpanSet(normalise([make() for _ in range(2_000)])).to_otlp(tmp_path / "spans.jsonl")
+    ops.read_otlp(path)
+
+    assert [len(bar.reached) > 5 for bar in bars] == [True, True]
+
+
 def test_without_tqdm_large_files_have_no_bar(rows, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     monkeypatch.setattr(files, "LARGE_SPANS", 1)
