@@ -262,6 +262,11 @@ class Span(otel_trace.Span, ReadableSpan):
                 self.start()
             except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
                 guard.report("starting a span", error)
+        elif self._end_time is not None:
+            guard.warn_once(
+                f"entering {self._name} again",
+                f"The span {self._name!r} has ended and records nothing more: write `with ops.span(...)` for each one.",
+            )
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -594,6 +599,7 @@ class Span(otel_trace.Span, ReadableSpan):
         if value is None:
             return
         try:
+            key = str(key)
             kept = capture.attribute(value, key)
         except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
             guard.report("capturing an attribute", error)
@@ -717,7 +723,8 @@ class Span(otel_trace.Span, ReadableSpan):
 def _captured(attributes: Attributes) -> dict[str, Any]:
     """Return the attributes of an event or a link as they are kept; never raises an Exception."""
     try:
-        return {key: capture.attribute(value, key) for key, value in (attributes or {}).items() if value is not None}
+        given = {str(key): value for key, value in (attributes or {}).items() if value is not None}
+        return {key: capture.attribute(value, key) for key, value in given.items()}
     except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
         guard.report("capturing attributes", error)
         return {}

@@ -989,3 +989,33 @@ def test_a_processor_that_raises_is_reported_to_tests(install_provider):
     install_provider(Raising("on_end"))
     with pytest.raises(RuntimeError, match="processor"), ops.span("work"):
         pass
+
+
+def test_keys_that_are_no_strings_are_kept_as_text(only):
+    with ops.span("odd") as span:
+        span.set_attribute(3, "three")
+        span.set_attributes({None: 1})
+        span.add_event("event", {(1, 2): 3})
+
+    assert {key: only().attributes[key] for key in ("3", "None")} == {"3": "three", "None": 1}
+    assert only().events[0].attributes == {"(1, 2)": 3}
+
+
+@pytest.mark.usefixtures("lenient")
+def test_a_span_that_is_entered_again_after_its_end_says_so_once(only, caplog):
+    step = ops.span("step")
+    for _ in range(3):
+        with step as span:
+            span.set(round=1)
+
+    assert only().attributes["round"] == 1
+    assert [record.message for record in caplog.records] == [
+        "The span 'step' has ended and records nothing more: write `with ops.span(...)` for each one."
+    ]
+
+
+def test_a_span_that_is_entered_twice_at_once_is_one_span(only):
+    with ops.span("step") as span, span:
+        pass
+
+    assert only().name == "step"
