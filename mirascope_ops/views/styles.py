@@ -77,9 +77,9 @@ def style(parts: Iterable[str], kinds: Iterable[str] = ()) -> str:
         kinds: The kinds of spans that are shown.
 
     Returns:
-        The element. All rules are nested in `.mo.mo.mo`, which outweighs the rules that notebooks have for the
+        The element. All rules are nested in `article.mo.mo.mo`, which outweighs the rules that notebooks have for the
         tables, lists and code of any output.
     """
     inner = _part("base") + "".join(_part(part) for part in parts)
     shown = "".join(_kind(kind) for kind in KIND_COLOURS if kind in set(kinds))
-    return f"<style>{_part('tokens')}.mo.mo.mo{{{inner}{shown}}}</style>"
+    return f"<style>{_part('tokens')}article.mo.mo.mo{{{inner}{shown}}}</style>"
