@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("mirascope_ops")
 _NOBODY: Final = -1
 _PAIR: Final = 2
+# More spans are not worth the wait for a page that few will read.
+_MOST_STATIC: Final = 5_000
 _HIDDEN: Final = {"kinds": "kind", "statuses": "status", "names": "name"}
 
 
@@ -140,6 +142,18 @@ class Timeline(anywidget.AnyWidget):
         if not isinstance(place, int) or not 0 <= place < len(self._shown.spans):
             raise ValueError("there is no such span")
         return timeline_detail(self._shown.spans[place])
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """Show the widget; and the spans as static HTML, for where a saved notebook is read without a kernel."""
+        widget: Any = super()
+        shown = widget._repr_mimebundle_(**kwargs)
+        if shown is None:
+            return None
+        data: dict[str, Any] = shown[0]
+        static: dict[str, Any] = {}
+        if len(self._shown.spans) <= _MOST_STATIC:
+            static = cast("Any", self.spans)._repr_mimebundle_(include={"text/html"})
+        return {**data, **static, "text/plain": repr(self)}, shown[1]
 
     def __repr__(self) -> str:
         number = len(self._shown.spans)

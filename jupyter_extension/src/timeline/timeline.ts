@@ -435,6 +435,7 @@ export class Timeline implements Stage, Controls {
     }
     const drawn = this.painter.paint(this.scene(this.density));
     this.canvas.dataset["frames"] = String(Number(this.canvas.dataset["frames"] ?? 0) + 1);
+    this.canvas.dataset["window"] = `${this.window.from} ${this.window.to}`;
     const took = (performance.now() - began).toFixed(1);
     const what = this.flame ? `${count(this.spans.count)} names of ` : "";
     this.told.textContent = `${what}${count(this.all.count)} spans · ${count(drawn)} drawn in ${took} ms`;

@@ -1,0 +1,139 @@
+"""The timeline's widget on the kernel's side: what the browser may send, and what it gets."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import traitlets
+
+from mirascope_ops import ops
+from mirascope_ops.notebook.timeline import Timeline
+from mirascope_ops.views.timeline_bundle import Bundle
+from mirascope_ops.views.timeline_options import TimelineOptions
+
+BUNDLE = Bundle("export default { render() {} };", ".tl {}")
+
+
+@pytest.fixture
+def spans():
+    with ops.session("talk"), ops.span("turn"):
+        with ops.span("retrieve", **{"input.value": "<script>alert(1)</script>"}):
+            pass
+        with pytest.raises(ValueError, match="no answer"), ops.span("answer"):
+            raise ValueError("no answer")
+    return ops.last_trace().spans
+
+
+@pytest.fixture
+def widget(spans):
+    return Timeline(spans, TimelineOptions(), BUNDLE)
+
+
+@pytest.fixture
+def sent(widget, monkeypatch):
+    """What the widget sends to the browser."""
+    messages = []
+    monkeypatch.setattr(widget, "send", messages.append)
+    return messages
+
+
+def test_the_chosen_span_is_read_as_a_row(widget):
+    assert widget.selected is None
+    assert len(widget.selection) == 0
+
+    widget.selected_span = 1
+
+    assert widget.selected.name == "retrieve"
+    assert [span.name for span in widget.selection] == ["retrieve"]
+
+
+def test_the_chosen_stretch_of_time_is_read_as_a_table(widget):
+    answer = next(span for span in widget.spans if span.name == "answer")
+    begin = answer.start - widget.spans[0].start
+
+    widget.selected_range = [begin, begin + 1]
+
+    assert list(widget.selection.to_pandas()["name"]) == ["turn", "answer"]
+    widget.hidden = {"kinds": [], "statuses": ["error"], "names": []}
+    assert [span.name for span in widget.selection] == ["turn"]
+
+
+@pytest.mark.parametrize("place", [-2, 3, 10**9])
+def test_a_span_that_there_is_not_cannot_be_chosen(widget, place):
+    with pytest.raises(traitlets.TraitError, match="There is no span"):
+        widget.selected_span = place
+
+
+@pytest.mark.parametrize("chosen", [[1.0], [1.0, 2.0, 3.0], [5.0, 1.0], [0.0, math.nan], [0.0, math.inf], ["a", "b"]])
+def test_a_stretch_of_time_that_is_none_cannot_be_chosen(widget, chosen):
+    with pytest.raises(traitlets.TraitError):
+        widget.selected_range = chosen
+
+
+@pytest.mark.parametrize("hidden", [{"kinds": "llm"}, {"code": ["1"]}, {"names": 5}])
+def test_what_is_hidden_has_a_shape(widget, hidden):
+    with pytest.raises(traitlets.TraitError, match="lists of words"):
+        widget.hidden = hidden
+
+
+def test_details_are_told_on_request(widget, sent):
+    widget._receive(widget, {"type": "detail", "version": 1, "request": 7, "span": 1}, [])
+
+    (answer,) = sent
+    assert (answer["type"], answer["request"], answer["version"]) == ("detail", 7, 1)
+    assert ("Input", "<script>alert(1)</script>") in answer["detail"]["values"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "detail", "version": 1, "request": 1, "span": 99},
+        {"type": "detail", "version": 1, "request": 1, "span": -1},
+        {"type": "detail", "version": 1, "request": 1, "span": "__import__('os')"},
+        {"type": "detail", "version": 2, "request": 1, "span": 0},
+        {"type": "detail", "request": 1},
+    ],
+)
+def test_a_request_that_makes_no_sense_is_answered_with_an_error(widget, sent, message):
+    widget._receive(widget, message, [])
+
+    (answer,) = sent
+    assert (answer["type"], answer["request"]) == ("error", 1)
+
+
+@pytest.mark.parametrize(
+    "message", [None, "detail", {}, {"type": "run", "request": 1}, {"type": "detail", "request": "x"}]
+)
+def test_what_is_no_request_is_left_alone(widget, sent, message):
+    widget._receive(widget, message, [])
+
+    assert sent == []
+
+
+def test_other_spans_can_be_shown_later(widget, spans):
+    before = widget.data
+    widget.selected_span = 2
+
+    widget.update(spans[:1])
+
+    assert len(widget.spans) == 1
+    assert widget.selected is None
+    assert widget.data != before
+
+
+def test_a_saved_notebook_has_the_spans_as_text_and_html_too(widget):
+    data, _ = widget._repr_mimebundle_()
+
+    assert data["text/plain"] == "Timeline of 3 spans"
+    assert "<script" not in data["text/html"]
+    assert "retrieve" in data["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_a_script_gets_a_figure_and_options_are_checked_all_the_same(spans):
+    assert type(spans.timeline()).__name__ == "Figure"
+    assert type(spans.timeline(lanes="depth", critical_path=True)).__name__ == "Figure"
+    for shown in (spans, spans.traces, spans.to_pandas().ops, ops.sessions(), ops.get_session("talk")):
+        with pytest.raises(TypeError, match=r"'rows'\. It takes lanes, color"):
+            shown.timeline(rows=3)
