@@ -18,6 +18,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 from mirascope_ops.core import backend, callables, context, guard
 from mirascope_ops.core.session import CURRENT, KEY, SessionContext, current_session
+from mirascope_ops.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -89,6 +90,9 @@ def bind_context(fn: Callable[P, R]) -> Callable[P, R]:
     Returns:
         A callable with the same signature.
 
+    Raises:
+        ConfigurationError: It is not callable: what a call has returned, in most cases.
+
     Example:
         >>> from concurrent.futures import ThreadPoolExecutor
         >>> from mirascope_ops import ops
@@ -99,6 +103,10 @@ def bind_context(fn: Callable[P, R]) -> Callable[P, R]:
         ...     print(pool.submit(session_id).result(), pool.submit(ops.bind_context(session_id)).result())
         None batch-1
     """
+    if not callable(fn):
+        kind = type(cast("Any", fn)).__name__
+        message = f"bind_context takes a function, got {kind}: write bind_context(work), and call what it returns."
+        raise ConfigurationError(message)
     span = otel_trace.get_current_span()
     bound = BoundContext(fn, current_session(), span if context.place_of(span).is_valid else None)
     if inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):

@@ -175,7 +175,7 @@ def inject_context(carrier: MutableMapping[str, str], *, context: Context | None
             something about a user, so this is to be asked for; baggage that is there already stays.
 
     Raises:
-        ConfigurationError: `MIRASCOPE_PROPAGATOR` names no format.
+        ConfigurationError: `MIRASCOPE_PROPAGATOR` names no format, or the carrier is no mapping.
 
     Example:
         >>> from mirascope_ops import ops
@@ -185,6 +185,11 @@ def inject_context(carrier: MutableMapping[str, str], *, context: Context | None
         >>> headers["X-Mirascope-Session-Id"]
         'user-session-123'
     """
+    if not (hasattr(carrier, "__setitem__") and hasattr(carrier, "keys")):
+        message = (
+            f"inject_context writes into a mapping, got {_kind(carrier)}: give it the request's headers, or a dict."
+        )
+        raise ConfigurationError(message)
     get_propagator().inject_context(carrier, context, baggage=baggage)
 
 
@@ -269,7 +274,7 @@ def propagated_context(
             chooses these.
 
     Raises:
-        ConfigurationError: Both or neither were given.
+        ConfigurationError: Both or neither were given, or something of another type.
 
     Example:
         >>> from mirascope_ops import ops
@@ -279,6 +284,12 @@ def propagated_context(
     """
     if (parent is None) == (extract_from is None):
         message = "propagated_context needs exactly one of parent= (a Context) and extract_from= (headers)."
+        raise ConfigurationError(message)
+    if extract_from is not None and not hasattr(extract_from, "items"):
+        message = f"extract_from must be a mapping of headers, got {_kind(extract_from)}: write extract_from=dict(...)."
+        raise ConfigurationError(message)
+    if parent is not None and not isinstance(cast("Any", parent), Context):
+        message = f"parent must be an OpenTelemetry Context, got {_kind(parent)}: write parent=context.get_current()."
         raise ConfigurationError(message)
     carried: Context = extract_context(extract_from) if extract_from is not None else cast("Context", parent)
     token = context.attach_context(carried)
@@ -296,6 +307,10 @@ def propagated_context(
         if entry is not None:
             leave(entry)
         context.detach_context(token, carried)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
 
 
 def encode_id(session_id: str) -> str:

@@ -368,7 +368,8 @@ def check_id(value: object) -> str:
         SessionError: It is not a non-empty string of at most 256 characters without control characters.
     """
     if not isinstance(value, str):
-        message = f"A session id must be a str, got {type(value).__name__}: write id=str(...)."
+        how = "id=value.decode()" if isinstance(value, bytes) else "id=str(value)"
+        message = f"A session id must be a str, got {type(value).__name__}: write {how}."
         raise SessionError(message)
     if not value:
         message = "A session id must not be empty: give one, or leave it out to get a new UUID."

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from opentelemetry import trace as otel_trace
 
-from mirascope_ops import ops
+from mirascope_ops import ConfigurationError, ops
 
 
 @ops.trace
@@ -205,3 +205,8 @@ def test_what_a_program_recorded_last_is_stored_though_it_ends_at_once(tmp_path)
 
     assert (ended.stdout, ended.stderr) == ("", "")
     assert read.stdout == "['last']\n"
+
+
+def test_what_is_not_callable_is_refused_with_what_to_write():
+    with pytest.raises(ConfigurationError, match=r"got int: write bind_context\(work\)"):
+        ops.bind_context(3)

@@ -664,3 +664,24 @@ async def test_tasks_started_inside_keep_what_is_current():
         task = asyncio.create_task(work())
 
     assert await task == ("remote", TRACE)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"extract_from": 3}, "extract_from must be a mapping of headers, got int"),
+        ({"extract_from": [("X-Mirascope-Session-Id", "a")]}, r"got list: write extract_from=dict\(\.\.\.\)"),
+        ({"parent": 3}, "parent must be an OpenTelemetry Context, got int"),
+    ],
+)
+def test_what_is_no_context_and_no_headers_is_refused_and_changes_nothing(wrong, message):
+    with ops.span("outer") as outer:
+        with pytest.raises(ConfigurationError, match=message), ops.propagated_context(**wrong):
+            pass
+        assert otel_trace.get_current_span() is outer
+
+
+@pytest.mark.parametrize("carrier", [None, [], "headers", 3])
+def test_headers_are_written_into_a_mapping_only(carrier):
+    with pytest.raises(ConfigurationError, match=f"into a mapping, got {type(carrier).__name__}"):
+        ops.inject_context(carrier)

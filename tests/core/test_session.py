@@ -780,3 +780,8 @@ def test_nothing_of_a_session_stays_in_the_opentelemetry_context():
 
     assert otel_context.get_current() == before
     assert otel_trace.get_current_span() is otel_trace.INVALID_SPAN
+
+
+def test_a_session_id_in_bytes_is_refused_with_how_to_decode_it():
+    with pytest.raises(SessionError, match=r"got bytes: write id=value\.decode\(\)"):
+        ops.session(id=b"user-1")
