@@ -654,6 +654,26 @@ def test_a_default_that_a_trace_cannot_hold_is_used_again():
         ask.wrapped("Why?", client).replay(ask)
 
 
+@pytest.mark.parametrize(
+    ("rule", "refused"),
+    [
+        (lambda key, value: "***" if key == "email" else value, True),
+        (lambda key, value: 1 / 0, True),
+        (lambda key, value: "***" if key == "phone" else value, False),
+    ],
+)
+def test_what_the_users_rule_changes_is_not_taken_for_what_it_was(rule, refused, monkeypatch):
+    monkeypatch.setattr(capture.policy, "redact", rule)
+    trace = plain.wrapped({"people": [{"email": "ada@example.com"}]}, second="x")
+
+    if refused:
+        with pytest.raises(ops.ReplayError, match=r"value: (values under 'email' are redacted|it was masked)"):
+            trace.replay()
+    else:
+        trace.replay()
+        assert CALLS[0] == CALLS[1]
+
+
 def test_a_smaller_limit_now_is_no_hindrance(monkeypatch):
     trace = echo.wrapped("x" * 1000)
 

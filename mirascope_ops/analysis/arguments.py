@@ -11,7 +11,8 @@ import typing
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from mirascope_ops.analysis.rebuilding import OPEN, RebuildError, capture_again, rebuild, whole
+from mirascope_ops.analysis.misfits import RebuildError
+from mirascope_ops.analysis.rebuilding import OPEN, capture_again, rebuild, whole
 from mirascope_ops.analysis.told import confirmed, has_open_part, narrowed, told
 from mirascope_ops.core.kinds import WITHIN, is_open
 from mirascope_ops.core.site import type_text
@@ -98,7 +99,7 @@ class _Arguments:
         try:
             words = None if parameter.kind in _MANY else self.call.types.get(parameter.name)
             found = told(words, _text(parameter))
-            return confirmed(rebuild(whole(data), narrowed(self._hint(parameter), found)), found)
+            return confirmed(rebuild(whole(data, name), narrowed(self._hint(parameter), found)), found)
         except RebuildError as error:
             self.problems[name] = str(error)
             return None

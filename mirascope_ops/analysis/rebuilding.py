@@ -8,7 +8,6 @@ taken. An annotation is believed: what it says a value is, the value was.
 from __future__ import annotations
 
 import collections
-import dataclasses
 import enum
 import types
 import typing
@@ -18,8 +17,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Union, cast
 import orjson
 
 from mirascope_ops.analysis import faithful
+from mirascope_ops.analysis.instances import field_hints, instance, made
 from mirascope_ops.analysis.literals import READERS
-from mirascope_ops.analysis.standins import missing
+from mirascope_ops.analysis.misfits import RebuildError, expected, in_words
+from mirascope_ops.analysis.standins import missing, redacted
 from mirascope_ops.core.excerpt import excerpt
 from mirascope_ops.core.outline import type_name
 from mirascope_ops.core.summaries import summarise
@@ -45,10 +46,6 @@ OPEN: Final[Any] = Any
 """The annotation of what has none."""
 
 
-class RebuildError(Exception):
-    """A value that cannot be made again; the message says why, as the end of a sentence."""
-
-
 def capture_again(value: Any) -> Any:
     """Return a value as capture writes it, as JSON data: whole, and with nothing masked."""
     try:
@@ -58,13 +55,17 @@ def capture_again(value: Any) -> Any:
     return orjson.loads(written)
 
 
-def whole(data: Any) -> Any:
+def whole(data: Any, name: str) -> Any:
     """Return captured data as it is.
+
+    Args:
+        data: JSON data, as it was captured.
+        name: The parameter.
 
     Raises:
         RebuildError: A part of it stands for something that the trace does not hold.
     """
-    words = missing(data)
+    words = missing(data) or redacted(data, name)
     if words is not None:
         raise RebuildError(words)
     return data
@@ -86,9 +87,8 @@ def rebuild(data: Any, hint: Any) -> Any:
         {'a': (datetime.date(2026, 11, 25),)}
     """
     value = _build(data, hint)
-    for instance in faithful.instances(value):
-        kind = cast("type[Any]", type(instance))
-        lost = faithful.losses(kind)
+    for inside in faithful.instances(value):
+        lost = faithful.losses(cast("type[Any]", type(inside)))
         if lost is not None:
             raise RebuildError(lost)
     if not _is_same(capture_again(value), data, ordered=not _holds_set(value)):
@@ -161,7 +161,7 @@ def _one(found: list[Any], data: Any, hint: Any) -> Any:
         kinds = " or ".join(sorted({type_name(cast("type[Any]", type(value))) for value in different}))
         message = f"it may have been {kinds}: by {shown} both are possible"
     else:
-        message = f"the trace holds {_words(data)}, which is not {shown}"
+        message = f"the trace holds {in_words(data)}, which is not {shown}"
     raise RebuildError(message)
 
 
@@ -195,7 +195,7 @@ def _of_class(data: Any, kind: type[Any], arguments: tuple[Any, ...]) -> Any:
         if found is not None:
             return found[0]
     if typing.is_typeddict(kind):
-        fields, hints = _expect(data, dict, kind), _field_hints(kind)
+        fields, hints = expected(data, dict, kind), field_hints(kind)
         wrong = (fields.keys() - hints.keys()) | (cast("Any", kind).__required_keys__ - fields.keys())
         if wrong:
             message = f"the field `{min(wrong)}` does not fit {kind.__name__}"
@@ -207,32 +207,20 @@ def _of_class(data: Any, kind: type[Any], arguments: tuple[Any, ...]) -> Any:
     return _structured(data, kind, arguments)
 
 
-def _words(data: Any) -> str:
-    kinds = {dict: "an object", list: "a list", str: "text", bool: "a bool", int: "a number", float: "a number"}
-    return kinds.get(cast("type[Any]", type(data)), "null")
-
-
-def _expect(data: Any, kind: type[Any], wanted: Any) -> Any:
-    if type(data) is not kind:
-        message = f"the trace holds {_words(data)}, which is not {getattr(wanted, '__name__', wanted)}"
-        raise RebuildError(message)
-    return data
-
-
 def _plain(data: Any, kind: type[Any], _: tuple[Any, ...]) -> tuple[Any] | None:
     if kind in _NUMBERS and type(data) in _NUMBERS:
         return (data,)  # as it was: an int may be given for a float
     if kind in (bool, float):
-        return (_expect(data, kind, kind),)
+        return (expected(data, kind, kind),)
     if kind is str:
-        return (_expect(data, str, kind),)
+        return (expected(data, str, kind),)
     if issubclass(kind, bytes | bytearray):
         return (_bytes(data, kind),)
     return None
 
 
 def _bytes(data: Any, kind: type[Any]) -> Any:
-    fields = _expect(data, dict, kind)
+    fields = expected(data, dict, kind)
     if fields.get("size", _HEAD + 1) > _HEAD:
         message = f"of bytes a trace holds only the first {_HEAD}"
         raise RebuildError(message)
@@ -245,18 +233,18 @@ def _container(data: Any, kind: type[Any], arguments: tuple[Any, ...]) -> tuple[
         return (data,)
     if kind in _LISTS or kind in _SETS:
         item_hint = arguments[0] if arguments else OPEN
-        items = [_build(item, item_hint) for item in _expect(data, list, kind)]
+        items = [_build(item, item_hint) for item in expected(data, list, kind)]
         try:
             return (_SETS.get(kind, list)(items),)
         except TypeError as error:
             message = f"{error}"
             raise RebuildError(message) from error
     if issubclass(kind, tuple) and hasattr(cast("Any", kind), "_fields"):
-        fields = _expect(data, dict, kind)
-        hints = _field_hints(kind)
-        return (_call(kind, {name: _build(item, hints.get(name, OPEN)) for name, item in fields.items()}),)
+        fields = expected(data, dict, kind)
+        hints = field_hints(kind)
+        return (made(kind, {name: _build(item, hints.get(name, OPEN)) for name, item in fields.items()}),)
     if kind is tuple:
-        items = _expect(data, list, kind)
+        items = expected(data, list, kind)
         if not arguments or (len(arguments) == 2 and arguments[1] is ...):  # noqa: PLR2004 - tuple[T, ...]
             hints = [arguments[0] if arguments else OPEN] * len(items)
         elif len(arguments) == len(items):
@@ -273,7 +261,7 @@ def _mapping(data: Any, kind: type[Any], arguments: tuple[Any, ...]) -> tuple[An
         return None
     keys = arguments[0] if arguments else OPEN
     values = int if kind is collections.Counter else arguments[1] if len(arguments) > 1 else OPEN
-    fields = _expect(data, dict, kind)
+    fields = expected(data, dict, kind)
     return (_DICTS[kind]({_key(name, keys): _build(item, values) for name, item in fields.items()}),)
 
 
@@ -304,9 +292,9 @@ def _standard(data: Any, kind: type[Any], _: tuple[Any, ...]) -> tuple[Any] | No
     if kind not in READERS:
         return None
     try:
-        return (READERS[kind](_expect(data, str, kind)),)
+        return (READERS[kind](expected(data, str, kind)),)
     except (ValueError, ArithmeticError, SyntaxError, TypeError, NotImplementedError) as error:
-        message = f"the trace holds {_words(data)}, which is not {kind.__name__}"
+        message = f"the trace holds {in_words(data)}, which is not {kind.__name__}"
         raise RebuildError(message) from error
 
 
@@ -320,7 +308,7 @@ def _structured(data: Any, kind: type[Any], arguments: tuple[Any, ...]) -> Any:
     reasons: list[RebuildError] = []
     for one in kinds:
         try:
-            value = _instance(data, one, arguments)
+            value = instance(data, one, arguments, _build)
             if _is_same(capture_again(value), data, ordered=not _holds_set(value)):
                 found.append(value)
             else:
@@ -330,72 +318,3 @@ def _structured(data: Any, kind: type[Any], arguments: tuple[Any, ...]) -> Any:
     if not found:
         raise reasons[0]
     return _one(found, data, kind)
-
-
-def _instance(data: Any, kind: Any, arguments: tuple[Any, ...]) -> Any:
-    if faithful.is_model(kind):
-        value = _validated(data, kind)
-        for inside in faithful.instances(value):
-            if type(inside) is not kind and len(faithful.variants(cast("type[Any]", type(inside)))) > 1:
-                message = f"it holds a {type(inside).__name__}, which may have been of a subclass"
-                raise RebuildError(message)
-        return value
-    fields = _expect(data, dict, kind)
-    lost = faithful.losses(kind)
-    if lost is not None:
-        raise RebuildError(lost)
-    hints = _field_hints(kind, arguments)
-    known = _init_names(kind)
-    if fields.keys() - known.keys():
-        message = f"{kind.__name__} has no field `{min(fields.keys() - known.keys())}`"
-        raise RebuildError(message)
-    given = {known[name]: _build(item, hints.get(name, OPEN)) for name, item in fields.items()}
-    return _call(kind, {name: value for name, value in given.items() if name is not None})
-
-
-def _validated(data: Any, kind: Any) -> Any:
-    """Let a pydantic model read its fields, by their names or by their aliases."""
-    written = orjson.dumps(data)
-    for options in ({"by_name": True, "by_alias": False}, {}):
-        try:
-            return kind.model_validate_json(written, **options)
-        except TypeError:  # older than 2.11, which knows no such options
-            continue
-        except Exception as error:
-            message = f"{kind.__name__} does not take what was recorded ({type(error).__name__})"
-            raise RebuildError(message) from error
-    message = f"{kind.__name__} does not take what was recorded"
-    raise RebuildError(message)
-
-
-def _init_names(kind: Any) -> dict[str, str | None]:
-    """Return by field the name of its parameter of `__init__`; None where there is none."""
-    if dataclasses.is_dataclass(kind):
-        return {field.name: field.name if field.init else None for field in dataclasses.fields(kind)}
-    return {field.name: field.alias if field.init else None for field in kind.__attrs_attrs__}
-
-
-def _field_hints(kind: Any, arguments: tuple[Any, ...] = ()) -> dict[str, Any]:
-    """Return the annotations of a class's fields, with its type parameters filled in."""
-    try:
-        hints = typing.get_type_hints(kind)
-    except Exception as error:
-        message = f"the annotations of {kind.__name__} cannot be resolved ({error})"
-        raise RebuildError(message) from error
-    filled = dict(zip(getattr(kind, "__parameters__", ()), arguments, strict=False))
-    return {name: _filled(hint, filled) for name, hint in hints.items()} if filled else hints
-
-
-def _filled(hint: Any, filled: dict[Any, Any]) -> Any:
-    if isinstance(hint, TypeVar):
-        return filled.get(hint, hint)
-    parameters = getattr(hint, "__parameters__", ()) if typing.get_origin(hint) is not None else ()
-    return hint[tuple(filled.get(parameter, parameter) for parameter in parameters)] if parameters else hint
-
-
-def _call(kind: Any, fields: dict[str, Any]) -> Any:
-    try:
-        return kind(**fields)
-    except Exception as error:
-        message = f"{kind.__name__} cannot be made of what was recorded ({type(error).__name__}: {error})"
-        raise RebuildError(message) from error

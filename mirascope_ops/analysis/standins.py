@@ -7,9 +7,13 @@ what it says would be to guess.
 from __future__ import annotations
 
 import re
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from mirascope_ops.core import capture
 from mirascope_ops.core.masking import MASK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _CUT: Final = re.compile(r"… \[[\d,]+ more (?:characters|items)\]$")
 _OBJECT: Final = re.compile(
@@ -19,6 +23,7 @@ _SURROGATE: Final = re.compile(r"\\ud[89a-f][0-9a-f]{2}")
 _SECRET: Final = "*" * 10  # as pydantic writes a SecretStr
 _CYCLE: Final = "[cycle]"
 _LINE: Final = 80
+_PROBES: Final = ("probe", 1)  # values that a rule leaves alone unless it is the key that it minds
 
 
 def missing(data: Any) -> str | None:
@@ -49,6 +54,37 @@ def missing(data: Any) -> str | None:
             fields = cast("dict[str, Any]", item)
             waiting += [*fields, *fields.values()]
     return None
+
+
+def redacted(data: Any, name: str) -> str | None:
+    """Say in words that the user's rule, as it is now, changes what stands under a key.
+
+    A rule that looks for something in values, and not for keys, leaves no trace by which that could be known.
+
+    Args:
+        data: JSON data, as it was captured.
+        name: The parameter.
+    """
+    rule = capture.policy.redact
+    if rule is None:
+        return None
+    waiting: list[tuple[str, Any]] = [(name, data)]
+    while waiting:
+        key, item = waiting.pop()
+        if _is_changed(rule, key):
+            return f"values under {key!r} are redacted (`ops.configure(redact=...)`)"
+        if isinstance(item, list):
+            waiting += [(key, one) for one in cast("list[Any]", item)]
+        elif isinstance(item, dict):
+            waiting += cast("dict[str, Any]", item).items()
+    return None
+
+
+def _is_changed(rule: Callable[[str, Any], Any], key: str) -> bool:
+    try:
+        return any(rule(key, probe) != probe for probe in _PROBES)
+    except Exception:  # noqa: BLE001 - the user's own code; capture masks what it fails on
+        return True
 
 
 def _of_text(text: str) -> str | None:

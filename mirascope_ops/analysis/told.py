@@ -12,7 +12,8 @@ from collections import abc
 from typing import Any, Final, NamedTuple, Union
 
 from mirascope_ops.analysis.literals import READERS
-from mirascope_ops.analysis.rebuilding import OPEN, RebuildError
+from mirascope_ops.analysis.misfits import RebuildError
+from mirascope_ops.analysis.rebuilding import OPEN
 from mirascope_ops.core.kinds import KEYS, LONG, NOT_FINITE, PLAIN_NAMES, WITHIN, is_open, odd
 from mirascope_ops.core.outline import type_name
 
