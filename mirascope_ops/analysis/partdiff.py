@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mirascope_ops.analysis.diff import Found
 
 MOST_PARTS: Final = 40  # changed messages or arguments
+_LONG: Final = 120  # characters of a changed line that are told whole
+_NEAR: Final = 30  # characters around a change in a longer one
 
 
 class Passage(NamedTuple):
@@ -105,8 +107,22 @@ def told(found: Found, effort: Effort | None = None) -> list[tuple[Sign, str]]:
             begins = line.sign != "…" and not begun & {line.sign, "="}
             role = f"{passage.role}: " if passage.role and begins else ""
             begun.add(line.sign)
-            lines.append((line.sign, role + line.text))
+            lines.append((line.sign, role + _brief(line)))
     return lines
+
+
+def _brief(line: Line) -> str:
+    """Give a line's text, of a long one what is near its changes."""
+    if line.sign not in {"-", "+"} or len(line.text) <= _LONG:
+        return line.text
+    last = len(line.pieces) - 1
+    found: list[str] = []
+    for place, (text, changed) in enumerate(line.pieces):
+        if changed or len(text) <= 2 * _NEAR:
+            found.append(text)
+        else:
+            found.append(f"{text[:_NEAR] if place else ''}…{text[-_NEAR:] if place < last else ''}")
+    return "".join(found)
 
 
 def _equal(parts: Sequence[Part], first: int, last: int, noun: str) -> list[Passage]:

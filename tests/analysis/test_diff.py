@@ -119,6 +119,19 @@ def test_a_change_prints_itself_on_a_line(records):
     assert all(len(repr(change.places[0].pair)) < 1_000 for change in diff)
 
 
+def test_of_a_long_line_the_text_tells_what_is_near_the_change():
+    def run(word):
+        return normalise(
+            [record(attributes={"input.value": "many words before " * 40 + word + " and many after" * 40})]
+        )
+
+    lines = repr(SpanSet(run("old")).diff(SpanSet(run("new")))).splitlines()
+
+    assert [line[:5] for line in lines if "…" in line] == ["  - …", "  + …"]
+    assert any("many words before old and many after" in line for line in lines)
+    assert any("many words before new and many after" in line for line in lines)
+
+
 def test_figures_say_by_how_much_they_differ():
     text = repr(SpanSet(normalise([record(end=100)])).diff(SpanSet(normalise([record(end=80)]))))
 
