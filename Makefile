@@ -15,7 +15,7 @@ export PYRIGHT_PYTHON_GLOBAL_NODE := off
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-fast test-pythons lint fmt bench clean
+.PHONY: help demo lab test test-fast test-pythons soak lint fmt bench clean
 
 help:
 	@echo "make demo          run notebooks/quickstart.ipynb on a fresh store, show what it made"
@@ -23,6 +23,7 @@ help:
 	@echo "make test          everything that must hold: lint, notebooks, tests"
 	@echo "make test-fast     the tests that start no kernel and take no more than seconds"
 	@echo "make test-pythons  the same on Python 3.11, 3.12, 3.13 and with the oldest OpenTelemetry"
+	@echo "make soak          ten minutes of faults: writers killed and stopped, full disks, damaged files; MINUTES=1 for fewer"
 	@echo "make lint          layers, ruff, pyright; biome and tsc for what runs in browsers"
 	@echo "make fmt           format, and fix what can be fixed"
 	@echo "make bench         what tracing costs, beside other libraries; QUICK=1 for a look, TOPICS=\"calls tail\" for some"
@@ -59,6 +60,9 @@ test-fast: $(FRONTEND)
 test-pythons:
 	@$(PYTHON) tools/check_python.py
 	@$(PYTHON) tools/test_pythons.py
+
+soak: $(READY)
+	$(BIN)/python tests/faults/soak.py --minutes $(or $(MINUTES),10)
 
 lint: $(FRONTEND)
 	$(BIN)/python tools/build_frontend.py lint

@@ -320,14 +320,19 @@ def _keep_for_ever(connection: sqlite3.Connection) -> None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
+def damaged(path: Path, error: Exception) -> str:
+    """Say that a file is damaged, and what to do about it."""
+    return (
+        f"{path} is damaged or no store ({error}); it was left as it is. `ops.store.repair()` saves what can be read "
+        "of it into a new file. Or: Move it away, together with its -wal and -shm files, and a new one is made; or set "
+        "MIRASCOPE_OPS_STORE to another file."
+    )
+
+
 def _explanation(error: sqlite3.Error, path: Path, patience: float) -> str:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_FORMAT")):
-        return (
-            f"{path} is damaged or no store ({error}); it was left as it is. `ops.store.repair()` saves what can be "
-            "read of it into a new file. Or: Move it away, together with its -wal and -shm files, and a new one is "
-            "made; or set MIRASCOPE_OPS_STORE to another file."
-        )
+        return damaged(path, error)
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return f"{path} cannot be written ({error}): make it writable, or set MIRASCOPE_OPS_STORE to another file."
     if name.startswith("SQLITE_FULL"):

@@ -163,7 +163,8 @@ class Recorder:
                 if not self.rescued:
                     self.rescue.gather(self.store)
             except StoreError as error:
-                guard.warn_once("gather", f"mirascope_ops could not take back what it had kept elsewhere: {error}")
+                if not self.rescued:  # of which a warning told already
+                    guard.warn_once("gather", f"mirascope_ops could not take back what it had kept elsewhere: {error}")
 
     def repair(self) -> Repair:
         """Put a new file with all that can be read in the place of a damaged one, and go on with it.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops.exceptions import StoreError
+from mirascope_ops.store import codec
 from mirascope_ops.store.lock import FileLock
 
 if TYPE_CHECKING:
@@ -17,6 +18,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TABLES: Final = ("processes", "resources", "spans", "runs", "annotations")
+# What makes a row sensible: ids that are text, times that are numbers, texts that are JSON.
+_IDS: Final = {
+    "processes": ("token", "system", "started"),
+    "resources": (),
+    "spans": ("trace_id", "span_id"),
+    "runs": ("run_id",),
+    "annotations": ("trace_id", "span_id"),
+}
+_NUMBERS: Final = {
+    "processes": ("id", "pid", "heartbeat"),
+    "resources": ("id",),
+    "spans": ("id", "process", "start"),
+    "runs": ("id", "start"),
+    "annotations": ("id", "time"),
+}
+_JSON: Final = {
+    "resources": ("attributes",),
+    "spans": ("attributes", "events", "links"),
+    "runs": ("attributes",),
+    "annotations": ("tags", "metadata"),
+}
+_EMPTY: Final = {"attributes": "{}", "tags": "[]", "metadata": "{}"}
 _AT_ONCE: Final = 1_000  # ids in one question
 _MAX_FAILURES: Final = 20_000  # questions that meet damage, of one table
 _ROWS_A_PAGE: Final = 100  # more do not fit
@@ -110,12 +133,38 @@ def _copy(damaged: Path, new: Path) -> tuple[int, int, int, int]:
             reading = _Reading(source, table, names)
             target.execute("BEGIN")
             for rows in reading.all():
-                with contextlib.suppress(sqlite3.Error):  # a page of something else in the place of a row
-                    target.executemany(write, rows)
+                mended = [_mended(table, columns, row) for row in rows]
+                reading.unreadable += sum(row != was for row, was in zip(mended, rows, strict=True))
+                target.executemany(write, [row for row in mended if row is not None])
             target.execute("COMMIT")
             unreadable += reading.unreadable
             counts[table] = target.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - our own name
     return counts["spans"], counts["runs"], counts["annotations"], unreadable
+
+
+def _mended(table: str, columns: Sequence[str], row: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """Take out of a row what is no value of its column; None where nothing sensible is left.
+
+    A page that holds the end of a long text may be damaged although the row can be read.
+    """
+    values = dict(zip(columns, row, strict=True))
+    for column in _JSON.get(table, ()):
+        if values[column] is not None and not _is_json(values[column]):
+            values[column] = _EMPTY.get(column)
+    texts = [values[column] for column in _IDS[table]]
+    if not all(isinstance(text, str) and text.isascii() and text.isprintable() for text in texts):
+        return None
+    if any(not isinstance(values[column], int) for column in _NUMBERS[table]):
+        return None
+    return tuple(values.values())
+
+
+def _is_json(text: Any) -> bool:
+    try:
+        codec.decode(text)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _text(data: bytes) -> str:

@@ -15,7 +15,7 @@ from mirascope_ops.exceptions import StoreError
 from mirascope_ops.store import codec, deletion, location, moving, process, scrubbing, summing
 from mirascope_ops.store.batch import BATCH, SpanBatch, batch_of_rows
 from mirascope_ops.store.codec import ANNOTATION_COLUMNS, RUN_COLUMNS, SPAN_COLUMNS
-from mirascope_ops.store.connections import PATIENCE, Connections
+from mirascope_ops.store.connections import PATIENCE, Connections, damaged
 from mirascope_ops.store.protocol import Retention, StoreStats
 from mirascope_ops.store.queries import Condition, spans_statement
 from mirascope_ops.store.records import SpanQuery
@@ -134,7 +134,10 @@ class SqliteStore:
         with self._connections.reading() as connection:
             rows = [row for some in self._rows(connection, query) for row in some]
             _read_resources(connection, {row[18] for row in rows}, resources)
-        return [codec.span_of(row, resources[row[18]]) for row in rows]
+        try:
+            return [codec.span_of(row, resources[row[18]]) for row in rows]
+        except ValueError as error:  # no JSON: SQLite does not notice every damage
+            raise StoreError(damaged(self.path, error)) from error
 
     def batches(self, query: SpanQuery) -> Iterator[SpanBatch]:
         """Give the same spans column by column; see `Store.batches`."""

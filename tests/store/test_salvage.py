@@ -101,6 +101,22 @@ def test_whatever_pages_are_damaged_a_sound_file_comes_of_it(filled, seed):
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+def test_texts_that_are_damaged_cost_no_more_than_themselves(path, make):
+    with contextlib.closing(SqliteStore(path)) as store:
+        store.write([make.span(name="hurt", attributes={"text": "x" * 20_000}), make.span(name="whole")])
+    content = path.read_bytes()
+    at = content.index(b"x" * 3000) + 1000
+    path.write_bytes(content[:at] + bytes(range(32)) + content[at + 32 :])
+    with contextlib.closing(SqliteStore(path)) as store, pytest.raises(StoreError, match="repair"):
+        store.spans(SpanQuery())
+
+    done = salvage.repair(path)
+
+    assert (done.spans, done.unreadable) == (2, 1)
+    with contextlib.closing(SqliteStore(path)) as store:
+        assert {span.name: dict(span.attributes) for span in store.spans(SpanQuery())} == {"hurt": {}, "whole": {}}
+
+
 def test_a_program_goes_on_in_the_repaired_file_with_what_it_kept_elsewhere(monkeypatch, tmp_path, filled):
     monkeypatch.setattr(location, "local_folder", lambda: tmp_path / "local")
     places = rescue.Rescue(filled)
