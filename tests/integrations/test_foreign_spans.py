@@ -90,3 +90,18 @@ def test_what_is_no_session_s_id_lists_none(value):
         pass
 
     assert ops.sessions().ids == []
+
+
+@theirs.trace
+def join(words: list[str], glue: str = " ") -> str:
+    return glue.join(words)
+
+
+def test_what_mirascopes_own_ops_traced_runs_again():
+    ops.configure(tracer_provider=TracerProvider())
+    join(["a", "b"])
+
+    replay = ops.last_trace().replay(glue="-")
+
+    assert replay.result == "a-b"
+    assert [(span.name, span.scope) for span in replay.spans] == [("join", "mirascope.ops")]
