@@ -26,7 +26,7 @@ help:
 	@echo "make soak          ten minutes of faults: writers killed and stopped, full disks, damaged files; MINUTES=1 for fewer"
 	@echo "make lint          layers, ruff, pyright; biome and tsc for what runs in browsers"
 	@echo "make fmt           format, and fix what can be fixed"
-	@echo "make bench         what tracing costs, beside other libraries; QUICK=1 for a look, TOPICS=\"calls tail\" for some"
+	@echo "make bench         what tracing costs, beside other libraries; QUICK=1 for a look, TOPICS=\"calls tail\" for some, TOPICS=timeline"
 	@echo "make clean         remove what the targets made, but for .venv"
 
 $(READY): pyproject.toml constraints.txt tools/check_python.py
@@ -76,7 +76,7 @@ fmt: $(READY)
 	$(BIN)/ruff format
 	$(BIN)/python tools/build_frontend.py format
 
-bench: $(READY)
+bench: $(FRONTEND)
 	@$(BIN)/python benchmarks/run.py $(if $(QUICK),--quick) $(TOPICS)
 
 clean:

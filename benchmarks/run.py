@@ -249,6 +249,11 @@ def _processor() -> str:
 
 def main() -> None:
     topics = ("calls", "batch", "concurrent", "file", "memory", "tail", "imports")
+    if sys.argv[1:] == ["timeline"]:  # beside nobody: it runs in a browser, and needs no other library
+        import timeline
+
+        print(timeline.report())
+        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "topics", nargs="*", metavar="TOPIC", help=f"which; all where none is named: {', '.join(topics)}"

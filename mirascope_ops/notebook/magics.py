@@ -269,7 +269,7 @@ class OpsMagics(Magics):
     def timeline_line(self, line: str) -> Any:
         """Show spans as bars over time: of a session, of the newest traces, or else of the last trace."""
         found = self._look_up("ops_timeline", line, _spans_for_timeline)
-        return None if found is None else found.figure("timeline")
+        return None if found is None else found.timeline()
 
     def _parse(self, name: str, line: str) -> argparse.Namespace | None:
         """Read a line magic's options; None where help was asked for, and shown."""

@@ -88,7 +88,7 @@ class SessionScope:
             if self._card is None:
                 display(card)
             if self._timeline:
-                display(card.figure("timeline"))
+                display(card.timeline())
 
 
 class SpanScope:

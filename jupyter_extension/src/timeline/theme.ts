@@ -55,7 +55,7 @@ export function readTheme(root: HTMLElement): Theme {
     kindTints: KINDS.map((kind) => tint(`--${kind}`)),
     heat: HEAT.map((part) => colour(`color-mix(in srgb, var(--accent) ${part}%, var(--fill2))`)),
     font: (spec) => `${spec} ${family}`,
-    hatch: hatched(colour("color-mix(in srgb, var(--bg) 45%, transparent)")),
+    hatch: hatched(colour("color-mix(in srgb, var(--bg) 30%, transparent)")),
   };
   probe.remove();
   return theme;

@@ -109,7 +109,11 @@ export class Toolbar {
         element("legend", {}, heading),
         ...words.flatMap((text, at) => (counts[at] ? [this.choice(hidden, key, text, counts[at]!)] : [])),
       );
-    const open = this.filters.open;
+    const { open, scrollTop } = {
+      open: this.filters.open,
+      scrollTop: this.filters.querySelector(".pop")?.scrollTop ?? 0,
+    };
+    const focused = this.filters.contains(document.activeElement) ? document.activeElement : null;
     const number = hidden.kinds.length + hidden.statuses.length + hidden.names.length;
     this.filters.replaceChildren(
       element("summary", { class: "bt" }, number ? `Filter · ${number} hidden` : "Filter"),
@@ -129,10 +133,14 @@ export class Toolbar {
       ),
     );
     this.filters.open = open;
+    // Who ticks boxes by key stays where they are.
+    this.filters.querySelector(".pop")?.scrollTo(0, scrollTop);
+    if (!(focused instanceof HTMLInputElement)) return;
+    for (const box of this.filters.querySelectorAll("input")) if (box.value === focused.value) box.focus();
   }
 
   private choice(hidden: Hidden, key: keyof Hidden, text: string, number: number): HTMLElement {
-    const box = element("input", { type: "checkbox", checked: !hidden[key].includes(text) });
+    const box = element("input", { type: "checkbox", value: `${key} ${text}`, checked: !hidden[key].includes(text) });
     box.addEventListener("change", () => {
       const others = hidden[key].filter((word) => word !== text);
       this.controls.hide({ ...hidden, [key]: box.checked ? others : [...others, text] });
