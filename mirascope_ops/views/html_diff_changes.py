@@ -90,7 +90,7 @@ def _section(change: Change, found: Sequence[Passage], limits: Limits, *, is_ope
         begun = begun if passage is last else set()
         last = passage
         named = line.sign != "…" and not begun & {line.sign, "="}
-        items += _line(passage, line, limits.value, named=named, again=bool(begun))
+        items += _line(passage, line, limits.value, named=named, again=bool(begun - {"…"}))
         begun.add(line.sign)
     rest = len(lines) - most
     items += f'<li class="nw"><span class="q">… {rest:,} more lines</span></li>' if rest > 0 else ""

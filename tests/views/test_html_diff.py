@@ -122,6 +122,16 @@ def test_a_changed_prompt_reads_line_by_line_without_styles(runs):
     assert "<ins>in one short sentence</ins>" in shown
 
 
+def test_a_message_is_named_where_its_first_line_is_left_out(span):
+    def run(last):
+        text = "\n".join([*(f"line {n}" for n in range(9)), last])
+        return [span("a", None, "ask", 0, 5, kind="llm", input=[{"role": "system", "content": text}])]
+
+    shown = diff_html(compare(run("Be brief."), run("Be polite.")))
+
+    assert '<span class="ro" dir="auto">System<bdi>: </bdi></span><span class="gw"></span>' in shown
+
+
 def test_a_row_says_what_became_of_the_span(runs):
     shown = words(diff_html(compare(*runs)))
 
