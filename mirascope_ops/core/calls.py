@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from mirascope_ops.core import capture, clock, guard, responses, streams
+from mirascope_ops.core.result import keep_annotation
 from mirascope_ops.core.span import Span
 
 if TYPE_CHECKING:
@@ -78,10 +79,12 @@ class Iteration:
         return cls(site, open_call(site, args, kwargs))
 
     @classmethod
-    def resume(cls, site: CallSite, span: Span, *_: object) -> Iteration:
-        """Start a span that `prepare_call` made; the arguments that follow are captured already."""
+    def resume(cls, site: CallSite, span: Span, waiting: list[dict[str, Any]], *_: object) -> Iteration:
+        """Start a span that `prepare_call` made, and keep what was said of it; the arguments are captured already."""
         try:
             span.start()
+            while waiting:
+                keep_annotation(span, waiting.pop(0))
         except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
             guard.report("starting the span of a generator", error)
         return cls(site, span)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from mirascope_ops.core import backend, capture, clock
 from mirascope_ops.core.recorded import Recorded
-from mirascope_ops.exceptions import OpsError
+from mirascope_ops.exceptions import ConfigurationError, OpsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from mirascope_ops.core.span import Span
     from mirascope_ops.replaying import Replay
@@ -34,14 +35,15 @@ class Trace(Recorded, Generic[R_co]):
         42
     """
 
-    __slots__ = ("__weakref__", "result", "span")
+    __slots__ = ("__weakref__", "_waiting", "result", "span")
 
     result: R_co
     span: Span
 
-    def __init__(self, result: R_co, span: Span) -> None:
+    def __init__(self, result: R_co, span: Span, waiting: list[dict[str, Any]] | None = None) -> None:
         self.result = result
         self.span = span
+        self._waiting = waiting  # a generator's span starts later: what is said of it by then
 
     @property
     def span_id(self) -> str | None:
@@ -73,8 +75,14 @@ class Trace(Recorded, Generic[R_co]):
             reasoning: Why.
             metadata: Anything more, as JSON values.
 
+        Raises:
+            ConfigurationError: The metadata are no mapping.
+
         While tracing is disabled there is nothing to annotate, and this does nothing.
         """
+        if metadata is not None and not isinstance(cast("Any", metadata), Mapping):
+            message = f"metadata must be a mapping, got {metadata!r:.80}: write metadata={{'score': 0.5}}."
+            raise ConfigurationError(message)
         self._annotate(label=label, reasoning=reasoning, metadata=dict(metadata or {}))
 
     def tag(self, *tags: str) -> None:
@@ -83,9 +91,16 @@ class Trace(Recorded, Generic[R_co]):
         Args:
             *tags: The tags.
 
+        Raises:
+            ConfigurationError: A tag is no string.
+
         While tracing is disabled there is nothing to tag, and this does nothing.
         """
-        self._annotate(tags=[str(tag) for tag in tags])
+        for tag in tags:
+            if not isinstance(cast("Any", tag), str):
+                message = f"tag takes strings, got {tag!r:.80}: write trace.tag('first', 'second')."
+                raise ConfigurationError(message)
+        self._annotate(tags=list(tags))
 
     def replay(self, function: Any = None, /, **overrides: Any) -> Replay:
         """Run the call again, with the arguments that its span holds; see `SpanSet.replay`."""
@@ -128,19 +143,28 @@ class Trace(Recorded, Generic[R_co]):
     def _ids(self) -> tuple[str, str]:
         trace_id, span_id = self.trace_id, self.span_id
         if trace_id is None or span_id is None:
+            if self._waiting is not None:
+                message = "This generator has no span before its first item: read some of trace.result first."
+                raise OpsError(message)
             message = "This call has no span, because tracing was disabled (OTEL_SDK_DISABLED) when it ran."
             raise OpsError(message)
         return trace_id, span_id
 
     def _annotate(self, **fields: Any) -> None:
-        trace_id, span_id = self.trace_id, self.span_id
-        if trace_id is None or span_id is None:
-            return  # a program must not fail because it is not traced
         empty: dict[str, Any] = {"label": None, "reasoning": None, "tags": [], "metadata": {}}
         given: dict[str, Any] = {key: value for key, value in fields.items() if value is not None}
         for key in ("label", "reasoning"):
             if key in given:
                 given[key] = capture.text(str(given[key]))
-        backend.get().annotate(
-            {**empty, **given, "trace_id": trace_id, "span_id": span_id, "time": clock.now()},
-        )
+        said = {**empty, **given, "time": clock.now()}
+        if self.span_id is None and self._waiting is not None:
+            self._waiting.append(said)
+        else:
+            keep_annotation(self.span, said)
+
+
+def keep_annotation(span: Span, said: dict[str, Any]) -> None:
+    """Keep what is said of a span; nothing where it has no ids: a program must not fail because it is not traced."""
+    trace_id, span_id = span.trace_id, span.span_id
+    if trace_id is not None and span_id is not None:
+        backend.get().annotate({**said, "trace_id": trace_id, "span_id": span_id})

@@ -282,6 +282,24 @@ class Span(otel_trace.Span, ReadableSpan):
     ) -> None:
         self.__exit__(kind, error, tb)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Nobody but this process can go on with the span: what a pickle or a copy holds is what is known of it now.
+        ids, times = (self._trace, self._id), (self._start_time, self._end_time)
+        status = (self._notes.code, self._notes.message)
+        return (Span._known, (self._name, self.all_attributes(), ids, times, status))
+
+    @classmethod
+    def _known(cls, name: str, attributes: dict[str, Any], ids: Any, times: Any, status: Any) -> Self:
+        """Make the copy of a span: it tells the same, and records nothing."""
+        span = cls(name)
+        span._trace, span._id = ids
+        span._start_time, end = times
+        span._end_time = end or span._start_time
+        notes = span._notes = _Notes()
+        notes.extra = attributes
+        notes.code, notes.message = status
+        return span
+
     def __repr__(self) -> str:
         state = "not started" if not self._start_time else "open" if self._end_time is None else "ended"
         return f"<Span {self._name!r} {self.span_id or ''} {state}>".replace("  ", " ")

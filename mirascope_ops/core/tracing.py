@@ -281,6 +281,7 @@ def _trace(fn: Any, upgrade: Upgrade | None, options: dict[str, Any]) -> Any:
         return traced if upgrade is None else upgrade.present(traced, site)
     _keep_attributes(fn, wrapper)
     wrapper.wrapped = wrapped
+    wrapped.__qualname__ = f"{wrapper.__qualname__}.wrapped"  # where a pickle finds it
     _MADE[wrapper] = made
     if site.wants_span:
         for function in (wrapper, wrapped):
@@ -421,7 +422,8 @@ def _iterated(fn: Any, site: CallSite, around: Callable[..., Any]) -> tuple[Any,
     def wrapped(*args: Any, **kwargs: Any) -> Trace[Any]:
         """Return the generator as a Trace's result; its span starts with the first item."""
         span = prepare_call(site, args, kwargs)
-        iterate = around(fn, CURRENT, functools.partial(Iteration.resume, site, span))
-        return Trace(iterate(*args, **kwargs), span)
+        waiting: list[dict[str, Any]] = []
+        iterate = around(fn, CURRENT, functools.partial(Iteration.resume, site, span, waiting))
+        return Trace(iterate(*args, **kwargs), span, waiting)
 
     return around(fn, CURRENT, functools.partial(Iteration.open, site)), wrapped
