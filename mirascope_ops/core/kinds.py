@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, cast
+from itertools import chain
+from math import isfinite
+from typing import Any, Final, cast
 
 from mirascope_ops.core.outline import type_name
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 PLAIN_NAMES: Final = frozenset(("str", "bool", "int", "float", "list", "dict", "NoneType"))
 """How types are called whose values JSON holds as they are."""
@@ -24,9 +23,12 @@ NOT_FINITE: Final = "float (not finite)"
 LONG: Final = "int (more than 64 bits)"
 KEYS: Final = "dict (with keys that are no text)"
 
-_SURELY_PLAIN: Final = frozenset((str, bool, type(None)))
+_PLAIN: Final = frozenset((str, bool, type(None)))
+_KEY_TYPES: Final = frozenset((str,))
 _CONTAINERS: Final = frozenset((list, dict, tuple, set, frozenset))
 _MOST: Final = 32 * 1024  # values that are looked at; a bigger one is cut
+_DEPTH: Final = 64
+_values: Final = dict[Any, Any].values
 _OPEN: Final = re.compile(
     r"""\b(?:Any|object|float|Union|Optional|Annotated|[A-Z]\d?)\b
     |\b(?:(?:Mutable)?(?:Sequence|Set|Mapping)|Collection|Iterable|Container|Reversible)\b
@@ -63,6 +65,8 @@ def odd(value: Any) -> str | None:
         (True, 'list of tuple', 'tuple')
     """
     kind = cast("type[Any]", type(value))
+    if kind in _PLAIN:
+        return None
     if kind not in _CONTAINERS:
         return _odd_atom(value, kind)
     try:
@@ -75,8 +79,6 @@ def odd(value: Any) -> str | None:
 
 
 def _odd_atom(value: Any, kind: type[Any]) -> str | None:
-    if kind in _SURELY_PLAIN:
-        return None
     if kind is float:
         return None if value - value == 0 else NOT_FINITE
     if kind is int:
@@ -86,24 +88,44 @@ def _odd_atom(value: Any, kind: type[Any]) -> str | None:
 
 def _odd_container(value: Any, kind: type[Any]) -> str | None:
     if kind is dict:
-        return None if all(type(key) is str for key in value) else KEYS
+        return None if set(map(type, value)) <= _KEY_TYPES else KEYS
     return None if kind is list else kind.__name__
 
 
 def _odd_inside(value: Any, kind: type[Any]) -> str | None:
-    groups: list[Iterable[Any]] = [value.values() if kind is dict else value]
-    looked = 0
-    for group in groups:  # grows while it is gone through
-        for item in group:
-            looked += 1
-            if looked > _MOST:
-                return None
-            inner = cast("type[Any]", type(item))
-            if inner in _SURELY_PLAIN:
-                continue
-            if inner is list or inner is dict:
-                groups.append(item.values() if inner is dict else item)
-            found = _odd_container(item, inner) if inner in _CONTAINERS else _odd_atom(item, inner)
+    """Return the type of a value inside that is not plain, of those nearest to the surface.
+
+    All values of one depth are looked at together, by calls of C: mostly their types tell.
+    """
+    level: list[Any] = list(value.values() if kind is dict else value)
+    looked = depth = 0
+    while level:
+        looked, depth = looked + len(level), depth + 1
+        if looked > _MOST or depth > _DEPTH:  # then it is cut, or holds itself
+            return None
+        below: list[Any] = []
+        for inner in set(map(type, level)) - _PLAIN:
+            some = [item for item in level if type(item) is inner]
+            found = _odd_among(some, inner)
             if found is not None:
                 return found
+            if inner is dict:
+                below += chain.from_iterable(map(_values, some))
+            elif inner is list:
+                below += chain.from_iterable(some)
+        level = below
     return None
+
+
+def _odd_among(some: list[Any], kind: type[Any]) -> str | None:
+    """Return the words for values of one type if one of them is not plain."""
+    if kind is dict:
+        return None if set(map(type, chain.from_iterable(some))) <= _KEY_TYPES else KEYS
+    if kind is list:
+        return None
+    if kind is float:
+        total = sum(some)
+        return None if total - total == 0 or all(map(isfinite, some)) else NOT_FINITE
+    if kind is int:
+        return None if min(some) >= -(2**63) and max(some) < 2**64 else LONG
+    return kind.__name__ if kind in _CONTAINERS else type_name(kind)
