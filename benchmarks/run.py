@@ -15,9 +15,12 @@ import datetime as dt
 import os
 import platform
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,8 +41,17 @@ IMPORTS = {
     "mlflow": "import mlflow",
     "phoenix": "import phoenix.otel, openinference.instrumentation",
 }
-ADAPTERS = {"untraced": "sdk", "sdk_batch": "sdk", "ours_idle": "ours", "ours_batch": "ours", "ours_file": "ours"}
+ADAPTERS = {
+    "untraced": "sdk",
+    "sdk_batch": "sdk",
+    "ours_idle": "ours",
+    "ours_batch": "ours",
+    "ours_file": "ours",
+    "ours_shared": "ours",
+}
 EVERYBODY = ("untraced", *IMPORTS)
+WRITERS = 8
+WRITTEN_A_SECOND = 500  # by each of them
 ROUND_NS = 50_000_000  # CPU time that one library's round may take, more or less
 
 
@@ -123,6 +135,26 @@ class Benchmark:
         self._target("file, 2,000 spans/s, calling thread, of the SDK's", spent, "sdk", 0.25, own="ours_file")
         return self._compared("2,000 spans a second, the calling thread alone", {"paced": spent}, names)
 
+    def writers(self) -> str:
+        """The calling thread, while eight processes write one file; beside eight that keep their spans in memory."""
+        spent: dict[str, list[float]] = {"ours": [], "ours_shared": []}
+        options = {"seconds": self.size.paced_seconds, "rate": WRITTEN_A_SECOND}
+        folder = Path(tempfile.gettempdir()) / f"mirascope-ops-benchmark-{os.getpid()}"
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            started = {name: self._start_some(stack, name, WRITERS) for name in spent}
+            pool = stack.enter_context(ThreadPoolExecutor(WRITERS))
+            for _ in range(self.size.paced_rounds):
+                for name, workers in started.items():
+                    found = list(pool.map(lambda worker: worker.ask("paced", **options), workers))
+                    if found:
+                        spent[name].append(statistics.mean(found) / 1000)
+        quotients = [file / memory for file, memory in zip(spent["ours_shared"], spent["ours"], strict=True)]
+        measured = statistics.median(quotients) if quotients else None
+        self.targets.append((f"file with {WRITERS} writers, calling thread, of memory's", measured, 1.2))
+        title = f"{WRITERS} processes, {WRITTEN_A_SECOND} spans a second each, the calling thread alone"
+        return self._compared(title, {"paced": spent}, tuple(spent))
+
     def memory(self) -> str:
         """Bytes a span that is kept."""
         rows: list[list[Any]] = []
@@ -178,6 +210,9 @@ class Benchmark:
             except Unavailable as error:
                 self.faults[name] = str(error)
         return workers
+
+    def _start_some(self, stack: ExitStack, name: str, count: int) -> list[Worker]:
+        return [worker for _ in range(count) for worker in self._start(stack, [name]).values()]
 
     def _rounds(self, workers: dict[str, Worker], rounds: int, what: str, **options: Any) -> dict[str, list[float]]:
         """Ask all in turns; a library that needs long for a call makes fewer of them in a round."""
@@ -248,7 +283,7 @@ def _processor() -> str:
 
 
 def main() -> None:
-    topics = ("calls", "batch", "concurrent", "file", "memory", "tail", "imports")
+    topics = ("calls", "batch", "concurrent", "file", "writers", "memory", "tail", "imports")
     if sys.argv[1:] == ["timeline"]:  # beside nobody: it runs in a browser, and needs no other library
         import timeline
 

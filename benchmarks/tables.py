@@ -17,6 +17,7 @@ LABELS = {
     "ours_idle": "**mirascope_ops**, before anybody reads",
     "ours_batch": "**mirascope_ops**",
     "ours_file": "**mirascope_ops**, store in a file",
+    "ours_shared": "**mirascope_ops**, store in a file that eight write",
     "mirascope": "mirascope.ops",
     "langfuse": "langfuse",
     "logfire": "logfire",

@@ -81,6 +81,7 @@ class Recorder:
         self.rescued = rescued
         self._set_aside: list[Store] = []  # the real store, and what was in its place before
         self._waiting = Waiting(ring=not threaded)
+        self._in_hand = 0  # how many spans were taken out of it to be written
         self._runs: deque[SessionContext] = deque()
         self._annotations: list[AnnotationRecord] = []
         self._open = OpenSpans()
@@ -103,13 +104,18 @@ class Recorder:
         """How many spans were dropped because they came faster than they could be stored."""
         return self._waiting.dropped
 
+    @property
+    def waiting(self) -> int:
+        """How many ended spans are not in the store yet, those that are being written included."""
+        return len(self._waiting) + self._in_hand
+
     def stats(self) -> StoreStats:
         """Say what the store holds, and what did not get there."""
         found = self.store.stats()
         return replace(
             found,
             dropped=found.dropped + self.dropped,
-            waiting=len(self._waiting),
+            waiting=self.waiting,
             rescue_for=self.rescue.path if self.rescue is not None and self.rescued else None,
         )
 
@@ -261,9 +267,12 @@ class Recorder:
 
     def _flush_batch(self) -> bool:
         """Write one batch; returns whether there may be more."""
+        self._in_hand = _BATCH  # first: at no moment must they seem to be written
         rows, runs = self._waiting.some(_BATCH), _taken(self._runs, _MAX_RUNS + 1)
+        self._in_hand = len(rows)
         annotations, self._annotations = self._annotations, []
         if not (rows or runs or annotations):
+            self._in_hand = 0
             return False
         # A run is noted when it is entered and when it is left: the last note says most.
         latest = {run.run_id: run for run in runs}
@@ -279,9 +288,10 @@ class Recorder:
             guard.report("writing spans to the store", error)
         finally:
             if not kept:  # the store failed, or the user interrupted: nothing is lost
-                self._waiting.put_back(rows)
+                self._waiting.put_back(rows)  # twice there for an instant, which is better than not at all
                 self._runs.extendleft(reversed(runs))
                 self._annotations = annotations + self._annotations
+            self._in_hand = 0
         return len(rows) == _BATCH
 
     def _store_rows(

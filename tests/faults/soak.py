@@ -18,7 +18,7 @@ SCENARIOS = Path(__file__).parent / "scenarios.py"
 ROUNDS = {"killed": 10, "stopped": 5, "full": 2, "damaged": 2, "kernels": 3}  # of one run of each
 KILLED_ROUNDS = 50  # with eight writers each, however few minutes there are
 say = functools.partial(print, flush=True)
-COLUMNS = ("runs", "rounds", "acknowledged", "found", "lost", "doubled", "interrupted", "faults")
+COLUMNS = ("runs", "rounds", "acknowledged", "found", "lost", "doubled", "interrupted", "intervals", "late", "faults")
 
 
 def faults(found):
@@ -67,7 +67,8 @@ def main():
                 failures += 1
                 say(f"{name}, seed {seed}: ended with an error\n{said}")
                 continue
-            total.update({key: found[key] for key in COLUMNS if key in found} | {"runs": 1, "faults": faults(found)})
+            total.update({key: found[key] for key in COLUMNS if key in found})
+            total.update(runs=1, late=found["late_intervals"], faults=faults(found))
             if not is_right(found):
                 failures += 1
                 say(f"WRONG: {json.dumps(found)}\n{said}")
