@@ -232,7 +232,7 @@ def test_the_call_below_other_spans_is_found_and_several_are_named():
     none = ops.last_trace()
 
     assert one.replay().arguments == {"value": 1}
-    with pytest.raises(ops.ReplayError, match=rf"2 calls .*trace\.below\('{two[1].span_id}'\)\.replay\(\)"):
+    with pytest.raises(ops.ReplayError, match=rf"2 calls .*trace\.spans\.below\('{two[1].span_id}'\)\.replay\(\)"):
         two.replay()
     with pytest.raises(ops.ReplayError, match="no call of a traced function"):
         none.replay()

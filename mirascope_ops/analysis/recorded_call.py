@@ -61,7 +61,7 @@ def recorded_call(spans: Sequence[SpanRow]) -> RecordedCall:
         more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
         message = (
             f"There are {len(found):,} calls of traced functions side by side: {told}{more}. Say which is to run "
-            f"again: trace.below({found[0].span_id!r}).replay()."
+            f"again: trace.spans.below({found[0].span_id!r}).replay()."
         )
         raise ReplayError(message)
     return _read(found[0])
