@@ -5,18 +5,33 @@ import { duration } from "./format.ts";
 import type { Labels } from "./labels.ts";
 import { ROW } from "./layout.ts";
 import { type Scene, xOf } from "./scene.ts";
-import { lowerBound } from "./spans.ts";
+import { lowerBound, lowerBoundNear } from "./spans.ts";
 
 const MARK = 2; // pixels
 const TOP = 2;
 const HEIGHT = ROW - 4;
 const DIMMED = 0.15;
+const SHADES = 4; // of how busy a mark was
 const LABELLED = 24;
 const TICKED = 12;
+
+/** Marks side by side that look the same: from the first to the last, each `step` long. */
+interface Run {
+  scene: Scene | null;
+  colour: string;
+  alpha: number;
+  y: number;
+  step: number;
+  first: number;
+  last: number;
+}
+
+const NO_RUN: Run = { scene: null, colour: "", alpha: 0, y: 0, step: 0, first: 0, last: Number.NaN };
 
 export class Bars {
   /** How many rectangles the last frame drew. */
   drawn = 0;
+  private run: Run = NO_RUN;
 
   constructor(
     private readonly context: CanvasRenderingContext2D,
@@ -31,20 +46,24 @@ export class Bars {
     const end = lanes.offsets[row + 1]!;
     let at = lowerBound(lanes.reach, window.from, lanes.offsets[row]!, end);
     while (at < end && lanes.starts[at]! <= window.to) {
-      const took = this.took(scene, at);
-      if (took >= step) {
+      if (lanes.took[at]! >= step) {
+        this.flush();
         this.bar(scene, at, y);
         at++;
         continue;
       }
       // Marks stand on a grid of time, so that they stay what they are while the window moves.
       const mark = Math.floor(lanes.starts[at]! / step);
-      let next = lowerBound(lanes.starts, (mark + 1) * step, at + 1, end);
-      const widest = next > at + 1 ? longest.between(at, next) : at;
-      if (widest > at && this.took(scene, widest) >= step) next = widest;
-      this.mark(scene, at, next, mark * step, step, y);
+      let next = lowerBoundNear(lanes.starts, (mark + 1) * step, at, end);
+      let widest = next > at + 1 ? longest.between(at, next) : at;
+      if (widest > at && lanes.took[widest]! >= step) {
+        next = widest;
+        widest = longest.between(at, next);
+      }
+      this.mark(scene, at, next, widest, mark, step, y);
       at = next;
     }
+    this.flush();
     this.context.globalAlpha = 1;
   }
 
@@ -58,11 +77,11 @@ export class Bars {
       let at = lowerBound(lanes.reach, window.from, lanes.offsets[row]!, end);
       while (at < end && lanes.starts[at]! <= window.to) {
         const start = lanes.starts[at]!;
-        const next = lowerBound(lanes.starts, start + step, at + 1, end);
+        const next = lowerBoundNear(lanes.starts, start + step, at, end);
         const failed = lanes.errors[next]! - lanes.errors[at]! > 0 && colours.error >= 0;
         const code = failed ? colours.error : colours.codes[lanes.order[at]!]!;
         const left = Math.max(0, xOf(scene, start));
-        const right = Math.min(scene.width, xOf(scene, Math.max(start + this.took(scene, at), lanes.reach[next - 1]!)));
+        const right = Math.min(scene.width, xOf(scene, Math.max(start + lanes.took[at]!, lanes.reach[next - 1]!)));
         this.context.fillStyle = colours.paints[code]!.solid;
         this.context.fillRect(left, y + (row - first), Math.max(MARK, right - left), 3 - (row - first));
         this.drawn++;
@@ -71,25 +90,43 @@ export class Bars {
     }
   }
 
-  private took(scene: Scene, at: number): number {
-    return scene.spans.duration[scene.layout.lanes.order[at]!]!;
-  }
-
-  private mark(scene: Scene, from: number, to: number, start: number, step: number, y: number): void {
-    const { context } = this;
-    const { colours, layout, longest, matches, spans } = scene;
+  /** What is merged into one mark; marks side by side that look the same are one rectangle. */
+  private mark(scene: Scene, from: number, to: number, widest: number, mark: number, step: number, y: number): void {
+    const { colours, layout, matches, spans } = scene;
     const { lanes } = layout;
-    const span = lanes.order[to > from + 1 ? longest.between(from, to) : from]!;
+    const span = lanes.order[widest]!;
     const failed = colours.error >= 0 && lanes.errors[to]! > lanes.errors[from]!;
     const paint = colours.paints[failed ? colours.error : colours.codes[span]!]!;
     const busy = Math.min(1, (lanes.busy[to]! - lanes.busy[from]!) / step);
     const fits = !matches || matches.before[to]! > matches.before[from]!;
-    const left = Math.round(xOf(scene, start) * scene.ratio) / scene.ratio;
-    context.globalAlpha = fits ? (failed ? 1 : 0.45 + 0.55 * busy) : DIMMED;
-    context.fillStyle = spans.leaf[span] || failed ? paint.solid : paint.tint;
-    context.fillRect(left, y + TOP, MARK, HEIGHT);
-    if (matches && fits) this.found(scene, left, MARK, y);
+    const alpha = !fits ? DIMMED : failed ? 1 : 0.45 + (0.55 * Math.ceil(busy * SHADES)) / SHADES;
+    const colour = spans.leaf[span] || failed ? paint.solid : paint.tint;
+    const { run } = this;
+    if (run.last + 1 === mark && run.colour === colour && run.alpha === alpha && run.y === y) run.last = mark;
+    else {
+      this.flush();
+      this.run = { scene, colour, alpha, y, step, first: mark, last: mark };
+    }
+    if (!matches || !fits) return;
+    this.flush();
+    this.found(scene, this.x(scene, mark, step), MARK, y);
+  }
+
+  /** Draws the marks that wait for more of their kind. */
+  private flush(): void {
+    const { context, run } = this;
+    if (!run.scene) return;
+    const left = this.x(run.scene, run.first, run.step);
+    context.globalAlpha = run.alpha;
+    context.fillStyle = run.colour;
+    context.fillRect(left, run.y + TOP, (run.last - run.first + 1) * MARK, HEIGHT);
+    this.run = NO_RUN;
     this.drawn++;
+  }
+
+  /** Where a mark stands: on a whole pixel of the screen. */
+  private x(scene: Scene, mark: number, step: number): number {
+    return Math.round(xOf(scene, mark * step) * scene.ratio) / scene.ratio;
   }
 
   private bar(scene: Scene, at: number, y: number): void {

@@ -26,6 +26,8 @@ export interface Lanes {
   starts: Float64Array;
   /** For each position the latest end in its row so far: sorted within the row, also where spans overlap. */
   reach: Float64Array;
+  /** For each position how long the span took. */
+  took: Float64Array;
   /** The time that all spans before each position took; one entry more than there are positions. */
   busy: Float64Array;
   /** How many errors stand before each position; one entry more than there are positions. */
@@ -208,6 +210,7 @@ function ordered(spans: Spans, group: Grouped, heights: Int32Array, levels: Int3
   }
   const starts = new Float64Array(total);
   const reach = new Float64Array(total);
+  const took = new Float64Array(total);
   const busy = new Float64Array(total + 1);
   const errors = new Int32Array(total + 1);
   for (let at = 0; at < rows; at++) {
@@ -215,11 +218,12 @@ function ordered(spans: Spans, group: Grouped, heights: Int32Array, levels: Int3
     for (let index = offsets[at]!; index < offsets[at + 1]!; index++) {
       const span = order[index]!;
       starts[index] = start[span]!;
+      took[index] = duration[span]!;
       latest = Math.max(latest, start[span]! + duration[span]!);
       reach[index] = latest;
       busy[index + 1] = busy[index]! + duration[span]!;
       errors[index + 1] = errors[index]! + (status[span] === error ? 1 : 0);
     }
   }
-  return { groups, offsets, order, starts, reach, busy, errors, position, row };
+  return { groups, offsets, order, starts, reach, took, busy, errors, position, row };
 }

@@ -175,3 +175,14 @@ export function upperBound(column: Float64Array | Int32Array, value: number, fro
   }
   return low;
 }
+
+/** As `lowerBound`, for values that are likely to stand soon after `from`. */
+export function lowerBoundNear(column: Float64Array, value: number, from: number, to: number): number {
+  let step = 1;
+  let low = from;
+  while (low + step < to && column[low + step]! < value) {
+    low += step;
+    step *= 2;
+  }
+  return lowerBound(column, value, low, Math.min(to, low + step));
+}

@@ -33,7 +33,7 @@ export function readTheme(root: HTMLElement): Theme {
   root.append(probe);
   const colour = (value: string) => {
     probe.style.color = value;
-    return getComputedStyle(probe).color;
+    return plain(getComputedStyle(probe).color);
   };
   const tint = (name: string) => colour(`color-mix(in srgb, var(${name}) 24%, var(--bg))`);
   const family = getComputedStyle(root).fontFamily;
@@ -59,6 +59,19 @@ export function readTheme(root: HTMLElement): Theme {
   };
   probe.remove();
   return theme;
+}
+
+const pixel = globalThis.document?.createElement("canvas").getContext("2d", { willReadFrequently: true });
+
+/** A colour as the canvas reads it quickest: a mixed one is a long text, read again at every change of colour. */
+function plain(colour: string): string {
+  if (!pixel || !colour) return colour;
+  pixel.clearRect(0, 0, 1, 1);
+  pixel.fillStyle = colour;
+  pixel.fillRect(0, 0, 1, 1);
+  const [red, green, blue, alpha] = pixel.getImageData(0, 0, 1, 1).data;
+  const hex = [red, green, blue, alpha].map((part) => part!.toString(16).padStart(2, "0")).join("");
+  return `#${alpha === 255 ? hex.slice(0, 6) : hex}`;
 }
 
 function hatched(colour: string): CanvasPattern | null {

@@ -332,7 +332,7 @@ export class Timeline implements Stage, Controls {
     this.spans = this.flame?.spans ?? this.all;
     const lanes = this.flame ? arrange(this.spans, "depth") : arrange(this.all, this.options.lanes, this.mask);
     this.layout = new Layout(lanes, this.collapsed);
-    this.longest = new Longest(lanes.order, this.spans.duration);
+    this.longest = new Longest(lanes.took);
     this.density = null;
     if (fit) this.window.reset(this.spans.end);
     else this.window.extend(this.spans.end);
