@@ -744,3 +744,26 @@ def test_arguments_that_are_no_json_have_to_be_given(recorded):
     with pytest.raises(ops.ReplayError, match="value: arguments were not captured"):
         ops.last_trace().replay()
     assert ops.last_trace().replay(value=1).arguments == {"value": 1}
+
+
+@dataclasses.dataclass
+class Tree:
+    below: list[Tree]
+
+
+@pytest.mark.parametrize("hint", [Any, list, Tree])
+@pytest.mark.parametrize("depth", [300, 900, 100_000])
+def test_arguments_nested_without_end_are_an_error_and_no_crash(hint, depth, recorded):
+    def call(value):
+        CALLS.append(value)
+
+    call.__annotations__ = {"value": hint}
+    text = '{"below":[' * depth + "]}" * depth if hint is Tree else "[" * depth + "]" * depth
+    with ops.span("deep") as span:
+        span.set_attribute("mirascope.fn.module", __name__)
+        span.set_attribute("mirascope.fn.qualname", "call")
+        span.set_attribute("mirascope.trace.arg_values", f'{{"value":{text}}}')
+
+    with pytest.raises(ops.ReplayError, match="value: "):
+        ops.last_trace().replay(ops.trace(call))
+    assert CALLS == []

@@ -11,6 +11,8 @@ import typing
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import orjson
+
 from mirascope_ops.analysis.misfits import RebuildError
 from mirascope_ops.analysis.rebuilding import OPEN, capture_again, rebuild, whole
 from mirascope_ops.analysis.told import confirmed, has_open_part, narrowed, told
@@ -102,7 +104,9 @@ class _Arguments:
             return confirmed(rebuild(whole(data, name), narrowed(self._hint(parameter), found)), found)
         except RebuildError as error:
             self.problems[name] = str(error)
-            return None
+        except (RecursionError, orjson.JSONEncodeError):  # no value that was captured is so deep
+            self.problems[name] = "it is nested too deep"
+        return None
 
     def _hint(self, parameter: Parameter) -> Any:
         """Return the annotation of a parameter, or of each of the arguments that it takes, as a type."""
