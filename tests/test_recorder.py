@@ -698,6 +698,35 @@ raise AssertionError("the signal was lost")
     assert len(spans) == 701
 
 
+def test_a_signal_that_came_while_a_thread_wrote_is_left_to_that_thread(recorder):
+    class Slow:
+        """A lock that another thread takes as soon as it is free."""
+
+        def __init__(self, lock):
+            self.lock, self.depth = lock, 0
+
+        def __enter__(self):
+            self.lock.acquire()
+            self.depth += 1
+
+        def __exit__(self, *error):
+            self.depth -= 1
+            last = self.depth == 0
+            self.lock.release()
+            if last and threading.current_thread() is threading.main_thread():
+                other = threading.Thread(target=recorder.flush)
+                other.start()
+                other.join()
+
+    ended = []
+    recorder._lock = Slow(recorder._lock)
+    with recorder._writing():
+        recorder.write_before(lambda: ended.append(threading.current_thread()))
+        assert ended == []
+
+    assert ended == [threading.main_thread()]
+
+
 def test_handlers_that_a_program_has_are_left_alone(run_python):
     printed = run_python(
         """

@@ -228,14 +228,16 @@ class Recorder:
     @contextmanager
     def _writing(self) -> Generator[None]:
         """Keep other threads, and forks, from writing; a signal that ends the process waits for the end of it."""
+        then: Callable[[], None] | None = None
         with self._lock:
             outer, self._holder = self._holder, threading.get_ident()
             try:
                 yield
             finally:
                 self._holder = outer
-        if outer is None and (then := self._then) is not None:
-            self._then = None
+                if outer is None:  # here, while no other thread can take it: only this one may handle the signal
+                    then, self._then = self._then, None
+        if then is not None:
             then()
 
     def _write_through(self, ended: EndedSpan) -> None:

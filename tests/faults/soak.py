@@ -32,6 +32,7 @@ def is_right(found):
         and found["sound"] == "ok"
         and not found["reader_errors"]
         and not found["left_beside"]
+        and not found.get("ended_otherwise")
     )
 
 
