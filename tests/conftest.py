@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 os.environ["MIRASCOPE_OPS_STORE"] = ":memory:"
 sys.path.insert(0, str(ROOT / "notebooks"))  # the loopback model stands beside the notebooks that use it
+sys.path.insert(0, str(ROOT / "tests"))  # tests are no package: sample_records is imported by its name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
+from sample_records import MS, T0, run_record, span_record
+
 from mirascope_ops.analysis.normalise import normalise
-from mirascope_ops.store.records import EventRecord, RunRecord, SessionRecord, SpanRecord
-
-T0 = 1_790_000_000_000_000_000
-MS = 1_000_000
+from mirascope_ops.store.records import EventRecord, SessionRecord
 
 
-def record(name="work", *, parent=None, start=0, end=10, span=None, trace="t1", attributes=None, events=(), **fields):
-    defaults = {
-        "span_kind": "internal",
-        "status": "unset" if end is not None else "open",
-        "status_message": "",
-        "session_id": None,
-        "run_id": None,
-        "session_attributes": None,
-        "cell_id": None,
-        "execution_count": None,
-        "notebook": None,
-        "sampled": True,
-        "service": None,
-        "scope": "tests",
-        "resource": {},
-        "links": (),
-    }
-    return SpanRecord(
-        trace_id=trace,
-        span_id=span or name,
-        parent_id=parent,
-        name=name,
-        start=T0 + start * MS,
-        end=None if end is None else T0 + end * MS,
-        attributes=attributes or {},
-        events=events,
-        **{**defaults, **fields},
-    )
+def record(name="work", *, parent=None, start=0, end=10, span=None, trace="t1", attributes=None, **fields):
+    ended = None if end is None else T0 + end * MS
+    told = {"status": "unset" if end is not None else "open", "attributes": attributes or {}, **fields}
+    place = {"trace_id": trace, "span_id": span or name, "parent_id": parent}
+    return span_record(**place, name=name, start=T0 + start * MS, end=ended, **told)
 
 
 def row(*args, **kwargs):
@@ -55,15 +31,8 @@ def exception(kind="ValueError", message="bad", at=1):
 
 
 def run(run_id, session_id, parent=None, parent_session=None, start=0, **fields):
-    defaults = {"attributes": {}, "cell_id": None, "execution_count": None, "notebook": None, "end": None}
-    return RunRecord(
-        run_id=run_id,
-        session_id=session_id,
-        parent_run_id=parent,
-        parent_session_id=parent_session,
-        start=T0 + start * MS,
-        **{**defaults, **fields},
-    )
+    place = {"parent_run_id": parent, "parent_session_id": parent_session}
+    return run_record(run_id=run_id, session_id=session_id, start=T0 + start * MS, **place, **fields)
 
 
 def session(session_id="s", **fields):

@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from mirascope_ops.store.records import SpanRecord
+from sample_records import MS, T0, span_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mirascope_ops.store.records import SpanRecord
+
 # Tests are no package; the strategies beside this file are imported by their name.
 sys.path.insert(0, str(Path(__file__).parent))
-
-T0 = 1_790_000_000_000_000_000
-MS = 1_000_000
 
 
 @pytest.fixture
@@ -28,28 +26,8 @@ def make() -> Callable[..., SpanRecord]:
 
     def make(**values: Any) -> SpanRecord:
         number = next(numbers)
-        defaults: dict[str, Any] = {
-            "trace_id": f"{1:032x}",
-            "span_id": f"{number:016x}",
-            "parent_id": None,
-            "name": "answer",
-            "span_kind": "internal",
-            "start": T0 + number * MS,
-            "end": T0 + number * MS + 500,
-            "status": "ok",
-            "status_message": "",
-            "session_id": None,
-            "run_id": None,
-            "session_attributes": None,
-            "cell_id": None,
-            "execution_count": None,
-            "notebook": None,
-            "sampled": True,
-            "service": None,
-            "scope": "tests",
-            "resource": {},
-            "attributes": {},
-        }
-        return SpanRecord(**{**defaults, **values})
+        start = T0 + number * MS
+        times = {"start": start, "end": start + 500}
+        return span_record(**{"trace_id": f"{1:032x}", "span_id": f"{number:016x}", **times, **values})
 
     return make

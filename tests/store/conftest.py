@@ -6,9 +6,10 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sample_records import run_record, span_record
 
 from mirascope_ops.store.memory import MemoryStore
-from mirascope_ops.store.records import AnnotationRecord, RunRecord, SpanRecord
+from mirascope_ops.store.records import AnnotationRecord
 from mirascope_ops.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mirascope_ops.store.protocol import Store
+    from mirascope_ops.store.records import RunRecord, SpanRecord
 
 
 class Make:
@@ -26,44 +28,12 @@ class Make:
 
     def span(self, **values: Any) -> SpanRecord:
         number = next(self._numbers)
-        defaults: dict[str, Any] = {
-            "trace_id": f"{number:032x}",
-            "span_id": f"{number:016x}",
-            "parent_id": None,
-            "name": "answer",
-            "span_kind": "internal",
-            "start": number * 1000,
-            "end": number * 1000 + 500,
-            "status": "ok",
-            "status_message": "",
-            "session_id": None,
-            "run_id": None,
-            "session_attributes": None,
-            "cell_id": None,
-            "execution_count": None,
-            "notebook": None,
-            "sampled": True,
-            "service": None,
-            "scope": "tests",
-            "resource": {},
-            "attributes": {},
-        }
-        return SpanRecord(**{**defaults, **values})
+        ids = {"trace_id": f"{number:032x}", "span_id": f"{number:016x}"}
+        return span_record(**{**ids, "start": number * 1000, "end": number * 1000 + 500, **values})
 
     def run(self, session_id: str, **values: Any) -> RunRecord:
         number = next(self._numbers)
-        defaults: dict[str, Any] = {
-            "run_id": f"run-{number}",
-            "parent_run_id": None,
-            "parent_session_id": None,
-            "attributes": {},
-            "cell_id": None,
-            "execution_count": None,
-            "notebook": None,
-            "start": number * 1000,
-            "end": None,
-        }
-        return RunRecord(session_id=session_id, **{**defaults, **values})
+        return run_record(**{"run_id": f"run-{number}", "session_id": session_id, "start": number * 1000, **values})
 
     def annotation(self, span: SpanRecord, **values: Any) -> AnnotationRecord:
         defaults: dict[str, Any] = {"time": next(self._numbers), "label": "pass", "reasoning": None, "tags": []}
