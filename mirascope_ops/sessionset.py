@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mirascope_ops.analysis.rows import SessionCard, SpanRow, Totals
     from mirascope_ops.spanset import Tree
     from mirascope_ops.store.records import RunRecord, SessionRecord
+    from mirascope_ops.views.figures import FigureKind
+    from mirascope_ops.views.figures_theme import Theme
     from mirascope_ops.views.timeline_options import TimelineArguments
 
 _SHOWN = 20  # sessions whose spans are read for the list view
@@ -178,9 +180,17 @@ class SessionSet(Exports, Comparisons, Sequence[Session]):
         """Return how many tokens each model call was given; see `SpanSet.context_growth`."""
         return self.spans.context_growth()
 
-    def figure(self, kind: Literal["timeline"] = "timeline", *, limit: int = 2000) -> Figure:
+    def figure(self, kind: FigureKind = "timeline", *, limit: int | None = None, theme: Theme = "auto") -> Figure:
         """Return a plotly figure of all spans; see `SpanSet.figure`."""
-        return self.spans.figure(kind, limit=limit)
+        return self.spans.figure(kind, limit=limit, theme=theme)
+
+    def figure_table(self, kind: FigureKind = "timeline") -> DataFrame:
+        """Return what a figure of all spans draws, as a table; see `SpanSet.figure_table`."""
+        return self.spans.figure_table(kind)
+
+    def review(self) -> Any:
+        """Return a widget in which the traces of all sessions are judged one after the other; see `SpanSet.review`."""
+        return self.traces.review()
 
     def turns(self) -> DataFrame:
         """Return the turns of all sessions, one row each."""

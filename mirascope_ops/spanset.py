@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure  # pyright: ignore[reportMissingTypeStubs] - plotly ships none
 
     from mirascope_ops.replaying import Replay
+    from mirascope_ops.views.figures import FigureKind
+    from mirascope_ops.views.figures_theme import Theme
     from mirascope_ops.views.timeline_options import TimelineArguments
 
 MIME_DATA_ROWS = 100
@@ -232,23 +234,36 @@ class SpanSet(Exports, Comparisons, Sequence[SpanRow]):
 
         return frames.messages_frame(self._spans)
 
-    def figure(self, kind: Literal["timeline"] = "timeline", *, limit: int = 2000) -> Figure:
+    def figure(self, kind: FigureKind = "timeline", *, limit: int | None = None, theme: Theme = "auto") -> Figure:
         """Return a plotly figure.
 
         Args:
-            kind: "timeline": the spans as bars over time.
-            limit: At most so many bars.
+            kind: "timeline": the spans as bars over time; "latency" and "errors": by name; "turns": tokens and cost,
+                turn by turn; "context": tokens of the prompt, call by call; "icicle" and "flame": where time went.
+            limit: At most so many of what it shows; what is left out is said.
+            theme: "light" or "dark" for a page that is so; "auto" shows on both.
 
         Raises:
             ImportError: plotly is not installed; the message says how.
-            OpsError: There is no figure of that kind.
+            OpsError: There is no figure of that kind; the message names those that there are.
         """
-        if kind != "timeline":
-            message = f"There is no figure of kind {kind!r}; use 'timeline'."
-            raise OpsError(message)
-        from mirascope_ops.views.figure import timeline_figure
+        from mirascope_ops.views import figures
 
-        return timeline_figure(self._spans, limit=limit)
+        return figures.draw(kind, self._spans, limit=limit, theme=theme)
+
+    def figure_table(self, kind: FigureKind = "timeline") -> DataFrame:
+        """Return what a figure draws, as a table: all of it, whatever the figure leaves out.
+
+        Args:
+            kind: As for `figure`.
+
+        Raises:
+            ImportError: pandas is not installed; the message says how.
+            OpsError: There is no figure of that kind; the message names those that there are.
+        """
+        from mirascope_ops.views import figures
+
+        return figures.table(kind, self._spans)
 
     def timeline(self, **options: Unpack[TimelineArguments]) -> Any:
         """Return the timeline: in a notebook a widget to look around in, elsewhere `figure("timeline")`.
@@ -470,9 +485,13 @@ class TraceSet(Exports, Comparisons, Sequence[StoredTrace]):
         """Return the messages of all model calls, one row each."""
         return self.spans.messages()
 
-    def figure(self, kind: Literal["timeline"] = "timeline", *, limit: int = 2000) -> Figure:
+    def figure(self, kind: FigureKind = "timeline", *, limit: int | None = None, theme: Theme = "auto") -> Figure:
         """Return a plotly figure of all spans; see `SpanSet.figure`."""
-        return self.spans.figure(kind, limit=limit)
+        return self.spans.figure(kind, limit=limit, theme=theme)
+
+    def figure_table(self, kind: FigureKind = "timeline") -> DataFrame:
+        """Return what a figure of all spans draws, as a table; see `SpanSet.figure_table`."""
+        return self.spans.figure_table(kind)
 
     def timeline(self, **options: Unpack[TimelineArguments]) -> Any:
         """Return the timeline of all spans; options as for `SpanSet.timeline`."""

@@ -11,12 +11,14 @@ from mirascope_ops._optional import require
 from mirascope_ops.analysis.columns import ABSENT, array_of, inferred
 from mirascope_ops.analysis.critical import concurrency, critical_path
 from mirascope_ops.analysis.messages import messages_of
+from mirascope_ops.analysis.paths import paths
 from mirascope_ops.analysis.rows import SLOT, SpanRow
 from mirascope_ops.analysis.schema import (
     CONCURRENCY_SCHEMA,
     CONTEXT_SCHEMA,
     CRITICAL_PATH_SCHEMA,
     MESSAGES_SCHEMA,
+    PATHS_SCHEMA,
     SESSIONS_SCHEMA,
     SPANS_SCHEMA,
     TRACES_SCHEMA,
@@ -45,6 +47,7 @@ __all__ = [
     "context_frame",
     "critical_path_frame",
     "messages_frame",
+    "paths_frame",
     "sessions_frame",
     "spans_frame",
     "traces_frame",
@@ -214,6 +217,19 @@ def context_frame(spans: Sequence[SpanRow]) -> DataFrame:
             before[span.session_id] = context
     order = {session: place for place, session in enumerate(turns)}
     return _frame(CONTEXT_SCHEMA, sorted(rows, key=lambda row: order[row["session_id"]]))
+
+
+def paths_frame(spans: Sequence[SpanRow]) -> DataFrame:
+    """Give spans, added up by the names from their root down, as a DataFrame, one row a path.
+
+    Args:
+        spans: Spans of any traces, in any order.
+    """
+    found = paths(spans)
+    rows = [
+        {**one._asdict(), "parent": found[one.parent].name if one.depth else None, "count": one.number} for one in found
+    ]
+    return _frame(PATHS_SCHEMA, rows)
 
 
 def sessions_frame(cards: Sequence[SessionCard]) -> DataFrame:

@@ -185,6 +185,17 @@ CONTEXT_SCHEMA: tuple[Column, ...] = (
     Column("output_tokens", COUNT, "tokens of its answer"),
 )
 
+PATHS_SCHEMA: tuple[Column, ...] = (
+    Column("name", TEXT, "the spans' name; spans reached by the same names from their roots are one row"),
+    Column("parent", TEXT, "the name of what called them, missing at a root; its row is above"),
+    Column("depth", COUNT, "how deep they are below their root, 0 at the root"),
+    Column("kind", CATEGORY, "what the first of the spans is for", KINDS),
+    Column("count", COUNT, "number of spans"),
+    Column("errors", COUNT, "number of those that failed"),
+    Column("total", DURATION, "durations of all of them"),
+    Column("self_time", DURATION, "time in which no child of theirs ran"),
+)
+
 DIFF_SCHEMA: tuple[Column, ...] = (
     Column("turn", COUNT, "the trace's place in the comparison, from 1"),
     Column("depth", COUNT, "how deep the span is below its root, 0 at the root"),

@@ -70,6 +70,14 @@ class Recorded:
         """Return a plotly figure; arguments as for `SpanSet.figure`."""
         return self._recorded().figure(*arguments, **options)
 
+    def figure_table(self, *arguments: Any) -> Any:
+        """Return what a figure draws, as a table; arguments as for `SpanSet.figure_table`."""
+        return self._recorded().figure_table(*arguments)
+
+    def review(self) -> Any:
+        """Return a widget in which the traces are judged one after the other; see `SpanSet.review`."""
+        return self._recorded().review()
+
     def to_text(self) -> str:
         """Return what a terminal shows."""
         return self._recorded().to_text()
