@@ -1,0 +1,200 @@
+"""The timeline in a real JupyterLab, and in a page that was exported from it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from mirascope_ops import ops
+from tests.notebook.lab import FLAGS, browser_program, open_notebook
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+HOSTILE = "<img src=x onerror=\"document.title='broken'\">"
+SETUP = f"""from mirascope_ops import ops
+import time
+with ops.session("talk"), ops.span({HOSTILE!r}, **{{"input.value": {HOSTILE!r}}}):
+    for name in ("retrieve", "answer", "check"):
+        with ops.span(name, **{{"openinference.span.kind": "LLM" if name == "answer" else "TOOL"}}) as span:
+            span.event("halfway", note={HOSTILE!r})
+            time.sleep(0.05)
+spans = ops.get_session("talk").spans"""
+SHOW = "widget = spans.timeline(lanes='depth')\nwidget"
+READ = "print(list(widget.selection.to_pandas()['name']), widget.selected and widget.selected.name, widget.color)"
+WRONG = "spans.timeline(colour='kind')"
+
+# Where the rows of a timeline without heads stand, from the top of its canvas.
+FIRST_ROW, ROW = 56 + 8 + 9, 19
+
+
+class Shown:
+    """A timeline in a page."""
+
+    def __init__(self, page, within):
+        self.page = page
+        self.root = within.locator(".tl")
+        self.canvas = self.root.locator("canvas")
+        self.panel = self.root.locator("aside")
+        self.canvas.and_(page.locator("[data-frames]")).wait_for()
+        self.canvas.scroll_into_view_if_needed()
+
+    def at(self, part, row):
+        """The point at a part of the width, in a row."""
+        box = self.canvas.bounding_box()
+        return box["x"] + part * box["width"], box["y"] + FIRST_ROW + row * ROW
+
+    def click(self, part, row):
+        self.page.mouse.click(*self.at(part, row))
+
+    def window(self):
+        first, last = map(float, self.canvas.get_attribute("data-window").split())
+        return last - first
+
+    def narrower(self, than):
+        self.page.wait_for_function(
+            "([canvas, most]) => { const [a, b] = canvas.dataset.window.split(' '); return b - a < most; }",
+            arg=[self.canvas.element_handle(), than * 0.99],
+        )
+
+    def measure(self):
+        """Drag along the axis, over the second half of all time."""
+        box = self.canvas.bounding_box()
+        y = box["y"] + 45
+        self.page.mouse.move(box["x"] + box["width"] * 0.5, y)
+        self.page.mouse.down()
+        self.page.mouse.move(box["x"] + box["width"] * 0.7, y, steps=4)
+        self.page.mouse.move(box["x"] + box["width"] - 2, y, steps=4)
+        self.page.mouse.up()
+        self.panel.locator("h4", has_text="Selection").wait_for()
+
+    def brightness(self):
+        """How bright the background is, 0 to 255."""
+        return self.canvas.evaluate(
+            "canvas => canvas.getContext('2d').getImageData(3, canvas.height - 9, 1, 1).data[1]"
+        )
+
+
+READY = """async () => {
+    const context = window.jupyterapp.shell.currentWidget.sessionContext;
+    await context.ready;
+    await context.session.kernel.info;
+}"""
+
+
+def test_a_timeline_in_jupyterlab(tmp_path):  # noqa: PLR0915 - one visit, as starting JupyterLab takes most of the time
+    with open_notebook(tmp_path, [SETUP, SHOW, READ, READ, WRONG], MIRASCOPE_OPS_STORE=":memory:") as lab:
+        lab.page.evaluate(READY)
+        for place in (0, 1):
+            lab.run(place)
+            lab.wait_for_cell(place)
+        shown = Shown(lab.page, lab.output(1))
+
+        # It is there, with what it is about.
+        assert shown.canvas.get_attribute("data-spans") == "4"
+        assert "Traces\t1" in shown.panel.inner_text()
+
+        # A click shows what the kernel knows of a span; text stays text.
+        shown.click(0.5, 0)
+        shown.panel.locator("h4", has_text="<img src=x").wait_for()
+        shown.panel.locator("pre", has_text="onerror").wait_for()
+        assert shown.root.locator("img").count() == 0
+
+        # Keys are the timeline's while it has the focus, and no cell is added or removed.
+        before = shown.window()
+        cells = lab.page.locator(".jp-Notebook .jp-Cell").count()
+        for key in "wwaddm":
+            lab.page.keyboard.press(key)
+        shown.narrower(before * 0.6)
+        assert lab.page.locator(".jp-Notebook .jp-Cell").count() == cells
+        lab.page.keyboard.press("Escape")
+        lab.page.keyboard.press("0")
+        lab.page.keyboard.press("ArrowDown")
+        lab.page.keyboard.press("ArrowDown")
+        shown.panel.locator("h4", has_text="retrieve").wait_for()
+
+        # The search counts, Enter goes to what it found, and the kernel knows which.
+        shown.root.get_by_role("searchbox").fill("answer")
+        shown.root.locator(".mc", has_text="1 found").wait_for()
+        shown.root.get_by_role("searchbox").press("Enter")
+        shown.panel.locator("h4", has_text="answer").wait_for()
+        shown.root.get_by_role("button", name="Cost").click()
+        lab.run(2)
+        lab.wait_for_cell(2)
+        lab.output(2).get_by_text("['answer'] answer cost").wait_for()
+
+        # A stretch of time has statistics, and is a table in the kernel.
+        shown.root.get_by_role("searchbox").fill("")
+        shown.root.get_by_role("button", name="Fit").click()
+        shown.measure()
+        assert "LLM calls\t1" in shown.panel.inner_text()
+        assert "widget.selection.to_pandas()" in shown.panel.inner_text()
+        lab.run(3)
+        lab.wait_for_cell(3)
+        lab.output(3).get_by_text("'answer', 'check'] None cost").wait_for()
+
+        # Names that are hidden leave the lanes; the flame view adds up.
+        shown.root.get_by_text("Filter").click()
+        shown.root.get_by_role("checkbox", name="check").uncheck()
+        shown.root.get_by_text("1 hidden").wait_for()
+        lab.page.keyboard.press("Escape")
+        shown.root.get_by_role("button", name="Flame").click()
+        shown.panel.locator("h4", has_text="Flame").wait_for()
+        shown.root.get_by_role("button", name="Timeline").click()
+        shown.root.get_by_role("button", name="Critical path").click()
+
+        # The canvas follows the theme.
+        assert shown.brightness() > 200
+        lab.command("apputils:change-theme", theme="JupyterLab Dark")
+        lab.page.wait_for_selector("body[data-jp-theme-light='false']", state="attached")
+        lab.page.wait_for_function(
+            "canvas => canvas.getContext('2d').getImageData(3, canvas.height - 9, 1, 1).data[1] < 60",
+            arg=shown.canvas.element_handle(),
+        )
+
+        lab.run(4)
+        lab.output(4).get_by_text("Did you mean 'color'?").first.wait_for()
+        assert lab.page.title() != "broken"
+        assert lab.errors == []
+        assert lab.outside == []
+
+
+def test_an_exported_page_works_from_a_file_alone(tmp_path):
+    outer, inner = ops.span(HOSTILE, **{"input.value": HOSTILE}), ops.span("step", **{"output.value": "what came out"})
+    with ops.session("exported"), outer, inner:
+        pass
+    path = ops.last_trace().to_html(tmp_path / "trace.html", lanes="depth")
+    wrong = []
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS)
+        page = browser.new_page(viewport={"width": 1000, "height": 500}, color_scheme="dark")
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("request", lambda asked: re.match(r"file:|data:|blob:", asked.url) or wrong.append(asked.url))
+        page.goto(path.as_uri())
+        shown = Shown(page, page)
+
+        # The wheel is the page's until the timeline has the focus.
+        before = shown.window()
+        page.mouse.move(*shown.at(0.5, 3))
+        page.mouse.wheel(0, 60)
+        page.wait_for_function("() => scrollY > 0")
+        assert shown.window() == before
+        shown.click(0.5, 0)
+        page.mouse.wheel(0, -200)
+        shown.narrower(before)
+        page.keyboard.press("0")
+
+        # Details are in the page.
+        shown.panel.locator("pre", has_text="onerror").wait_for()
+        page.keyboard.press("ArrowDown")
+        shown.panel.locator("pre", has_text="what came out").wait_for()
+        shown.measure()
+        assert shown.brightness() < 60
+        assert page.locator("article").count() == 1
+        assert page.title() != "broken"
+        browser.close()
+
+    assert wrong == []
