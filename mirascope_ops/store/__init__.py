@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mirascope_ops.store.protocol import StoreStats
+    import os
+
+    from mirascope_ops.store.protocol import Retention, StoreStats
     from mirascope_ops.store.salvage import Repair
 
-__all__ = ["delete", "flush", "repair", "stats", "vacuum"]
+__all__ = ["delete", "flush", "purge", "repair", "retain", "stats", "vacuum"]
 
 
 def stats() -> StoreStats:
@@ -57,6 +59,62 @@ def delete(session: str) -> int:
 
     with recorder.active().changing() as store:
         return store.delete([session])
+
+
+def retain(
+    *, days: float | str | None = None, size: int | str | None = None, archive: str | os.PathLike[str] | None = None
+) -> Retention:
+    """Set how long this process has its file keep traces; what is left out stays as it is.
+
+    Every process that writes a file enforces its own retention, once an hour. For all of yours, set
+    MIRASCOPE_OPS_KEEP_DAYS, MIRASCOPE_OPS_KEEP_SIZE and MIRASCOPE_OPS_ARCHIVE in the environment.
+
+    Args:
+        days: Traces whose last span ended longer ago are deleted; "forever" keeps them.
+        size: The oldest traces are deleted until the file needs no more than this: bytes, or text such as "500 MB";
+            "forever" sets no bound.
+        archive: A folder to which traces are written before they are deleted, as files for `ops.read_otlp`.
+
+    Returns:
+        What holds now.
+
+    Raises:
+        ConfigurationError: A value means nothing.
+        StoreError: Nothing is kept in a file.
+    """
+    from pathlib import Path
+
+    from mirascope_ops.store import recorder, retention
+    from mirascope_ops.store.protocol import Retention
+
+    active = recorder.active()
+    kept = active.rescue.retention if active.rescue is not None else Retention()
+    if days is not None:
+        kept = kept._replace(max_age_days=retention.days_of(days))
+    if size is not None:
+        kept = kept._replace(max_bytes=retention.bytes_of(size))
+    if archive is not None:
+        kept = kept._replace(archive=Path(archive).expanduser().absolute())
+    active.retain(kept)
+    return kept
+
+
+def purge() -> int:
+    """Enforce the retention now; it is enforced once an hour anyway.
+
+    Returns:
+        How many spans were deleted.
+
+    Raises:
+        StoreError: The store, or the archive, cannot be written.
+    """
+    from mirascope_ops.store import recorder
+
+    with recorder.active().changing() as store:
+        kept: Retention | None = getattr(store, "retention", None)
+        if kept is None:
+            return 0
+        return store.purge(kept.max_age_ns, kept.max_bytes)  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType] - stores with a retention have it
 
 
 def repair() -> Repair:

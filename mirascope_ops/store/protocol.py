@@ -29,6 +29,7 @@ class Retention(NamedTuple):
     Attributes:
         max_age_days: Traces whose last span ended longer ago are deleted; None keeps them for ever.
         max_bytes: The oldest traces are deleted until no more than this is used; None sets no bound.
+        archive: A folder to which traces are written before they are deleted; None deletes them for good.
 
     Example:
         >>> Retention(max_age_days=1).max_age_ns
@@ -37,6 +38,7 @@ class Retention(NamedTuple):
 
     max_age_days: float | None = 90.0
     max_bytes: int | None = 2 * 1024**3
+    archive: Path | None = None
 
     @property
     def max_age_ns(self) -> int | None:
@@ -46,7 +48,8 @@ class Retention(NamedTuple):
     def __str__(self) -> str:
         age = "for ever" if self.max_age_days is None else f"{self.max_age_days:g} days"
         size = "any size" if self.max_bytes is None else f"at most {size_text(self.max_bytes)}, oldest traces go first"
-        return f"{age}, {size}"
+        archive = "" if self.archive is None else f", into {self.archive}"
+        return f"{age}, {size}{archive}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

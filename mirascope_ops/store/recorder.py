@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from mirascope_ops.core import backend, guard
 from mirascope_ops.core.span import forget_open_spans, open_spans
-from mirascope_ops.exceptions import StoreError
+from mirascope_ops.exceptions import ConfigurationError, StoreError
 from mirascope_ops.store import forking, location, masked, termination
 from mirascope_ops.store.ended import run_record, span_record
 from mirascope_ops.store.housekeeping import Housekeeping
 from mirascope_ops.store.memory import MemoryStore
 from mirascope_ops.store.open_spans import OpenSpans
+from mirascope_ops.store.protocol import Retention
 from mirascope_ops.store.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -188,6 +189,15 @@ class Recorder:
             self._open.forget()
             self.gather()
         return done
+
+    def retain(self, kept: Retention) -> None:
+        """Keep traces so long from now on, in this process."""
+        if self.rescue is None:
+            raise StoreError("Only a file has a retention, and this process keeps its spans in memory.")
+        self.rescue.retention = kept
+        for store in (self.store, *self._set_aside):
+            if hasattr(store, "retention"):
+                store.retention = kept  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
 
     def write_before(self, end: Callable[[], None]) -> None:
         """Write all that there is and then call `end`; for a signal that ends the process, in its handler."""
@@ -438,7 +448,7 @@ def _open(setting: str | Path | None, *, lenient: bool = False) -> Recorder:
     if place.kind == "file" and place.path is not None:
         from mirascope_ops.store.rescue import Rescue
 
-        rescue = Rescue(place.path)
+        rescue = Rescue(place.path, _retention())
         try:
             store, rescued = rescue.opened(), False
         except location.NoPlaceError:
@@ -451,6 +461,16 @@ def _open(setting: str | Path | None, *, lenient: bool = False) -> Recorder:
         termination.watch(_end_by_signal)
         return Recorder(store, threaded=True, at_once=_may_be_ended(), rescue=rescue, rescued=rescued)
     return Recorder(MemoryStore(), recording=place.kind == "memory")
+
+
+def _retention() -> Retention:
+    from mirascope_ops.store import retention
+
+    try:
+        return retention.from_environment()
+    except ConfigurationError as error:
+        guard.warn_once("retention", f"mirascope_ops keeps traces for as long as it does by default: {error}")
+        return Retention()
 
 
 def _end_by_signal(end: Callable[[], None]) -> None:

@@ -16,6 +16,7 @@ from mirascope_ops.core import guard
 from mirascope_ops.exceptions import StoreError
 from mirascope_ops.store import location
 from mirascope_ops.store.memory import MemoryStore
+from mirascope_ops.store.protocol import Retention
 from mirascope_ops.store.records import SpanQuery
 from mirascope_ops.store.sqlite import SqliteStore
 
@@ -34,10 +35,12 @@ class Rescue:
 
     Args:
         path: The store's file.
+        retention: How long it keeps traces.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, retention: Retention = Retention()) -> None:  # noqa: B008 - immutable
         self.path = path
+        self.retention = retention
         digest = hashlib.sha256(str(path).encode()).hexdigest()[:16]
         self._tried = 0  # how many of the places are in use or cannot be used
         self.places = (path.with_name(path.name + ".rescue"), location.local_folder() / f"rescue-{digest}.db")
@@ -48,7 +51,7 @@ class Rescue:
         Raises:
             StoreError: It cannot be opened.
         """
-        return SqliteStore(self.path, patience=patience)
+        return SqliteStore(self.path, retention=self.retention, patience=patience)
 
     def open(self, error: StoreError) -> Store:
         """Open the next place that can be written; memory is the last. Warns of it.

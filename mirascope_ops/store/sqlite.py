@@ -263,7 +263,8 @@ class SqliteStore:
             How many spans were deleted. Sessions that have no spans left go with them.
 
         Raises:
-            StoreError: The file cannot be written.
+            StoreError: The file cannot be written; or the archive (`Retention.archive`), and then what could not be
+                written there was not deleted.
         """
         now = time.time_ns() if now is None else now
         deleted = 0
@@ -367,11 +368,22 @@ class SqliteStore:
         for index in range(0, len(traces), _DELETED_AT_ONCE):
             if stopped():
                 return deleted
+            some = traces[index : index + _DELETED_AT_ONCE]
+            if self.retention.archive is not None:
+                self._archive(self.retention.archive, some)
             with self._connections.writing() as connection:
-                deleted += deletion.delete_traces(connection, traces[index : index + _DELETED_AT_ONCE])
+                deleted += deletion.delete_traces(connection, some)
         with self._connections.writing() as connection:
             deletion.forget_empty_sessions(connection, before)
         return deleted
+
+    def _archive(self, folder: Path, traces: Sequence[str]) -> None:
+        from mirascope_ops.store import archive
+
+        spans = self.spans(SpanQuery(trace_ids=traces))
+        if spans:  # else another process was first
+            runs = self.runs(sorted({span.session_id for span in spans if span.session_id is not None}))
+            archive.add(folder, spans, runs, self.annotations(traces))
 
     def _scrub(self) -> bool:
         """Overwrite what deleted rows left between others; tells whether that could be done."""
