@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import anywidget
 import traitlets
 
+from mirascope_ops.analysis.table import spans_at
 from mirascope_ops.spanset import SpanSet
 from mirascope_ops.views.escape import one_line
 from mirascope_ops.views.timeline import NAME_LIMIT, TimelineData, timeline_data
@@ -83,9 +84,9 @@ class Timeline(anywidget.AnyWidget):
         shown, chosen = self._shown, self.selected_range
         if not chosen:
             return SpanSet([] if self.selected is None else [self.selected])
+        kept = SpanSet(spans_at(shown.spans, shown.between(*chosen)))
         hidden = {field: set(self.hidden.get(name, ())) for name, field in _HIDDEN.items()}
-        rows = (shown.spans[place] for place in shown.between(*chosen))
-        return SpanSet(row for row in rows if not _is_hidden(row, hidden))
+        return kept.filter(lambda row: not _is_hidden(row, hidden)) if any(hidden.values()) else kept
 
     def update(self, spans: Iterable[SpanRow]) -> None:
         """Show other spans, such as those of a session that goes on; what the window shows stays.

@@ -13,13 +13,14 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from mirascope_ops._optional import require
-from mirascope_ops.analysis.rows import Kind, SpanRow, Status
-from mirascope_ops.analysis.tree import Lineage, lineage
+from mirascope_ops.analysis.rows import SLOT, Kind, SpanRow, Status
+from mirascope_ops.analysis.table import ENCODED, SpanTable, spans_at
+from mirascope_ops.analysis.tree import lineage
 from mirascope_ops.store import codec
 from mirascope_ops.views.escape import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 MAGIC: Final = b"OPS1"
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
@@ -84,14 +85,14 @@ def timeline_data(spans: Iterable[SpanRow]) -> TimelineData:
         b'OPS1'
     """
     np = require("numpy", extra="notebook")
-    linked, parents = _linked(np, spans)
-    rows = linked.spans
-    origin, start, end, unfinished = _times(np, rows)
-    calls = _calls(np, linked, parents)
-    events = _events(np, rows, origin)
-    names, name = _dictionary(np, list(map(itemgetter(_NAME), rows)))
-    sessions, session = _dictionary(np, list(map(itemgetter(_SESSION), rows)))
-    threads, thread = _threads(np, rows, parents)
+    shown, parents = _linked(np, spans if isinstance(spans, SpanTable) else list(spans))
+    given = _Fields(shown)
+    origin, start, end, unfinished = _times(np, given)
+    calls = _calls(np, given, parents)
+    events = _events(np, given, origin)
+    names, name = _dictionary(np, given["name"])
+    sessions, session = _dictionary(np, given["session_id"])
+    threads, thread = _threads(np, given, parents)
     columns: dict[str, Any] = {
         "start": start,
         "duration": end - start,
@@ -99,18 +100,18 @@ def timeline_data(spans: Iterable[SpanRow]) -> TimelineData:
         "name": name,
         "session": session,
         "thread": thread,
-        "kind": _coded(np, map(itemgetter(_KIND), rows), KINDS, "other"),
-        "status": _coded(np, map(itemgetter(_STATUS), rows), STATUSES, "unset"),
+        "kind": _coded(np, given["kind"], KINDS, "other"),
+        "status": _coded(np, given["status"], STATUSES, "unset"),
         "open": unfinished,
         **calls.columns,
         **events.columns,
     }
     header = {
         "version": 1,
-        "count": len(rows),
-        "traces": len(set(map(itemgetter(_TRACE), rows))),
+        "count": len(shown),
+        "traces": len(set(given["trace_id"])),
         "origin": str(origin),
-        "end": float(end.max()) if len(rows) else 0.0,
+        "end": float(end.max()) if len(shown) else 0.0,
         "kinds": KINDS,
         "statuses": STATUSES,
         "names": names,
@@ -119,7 +120,29 @@ def timeline_data(spans: Iterable[SpanRow]) -> TimelineData:
         "models": calls.strings,
         "events": events.strings,
     }
-    return TimelineData(rows, start, end, origin, _packed(header, columns))
+    return TimelineData(shown, start, end, origin, _packed(header, columns))
+
+
+class _Fields:
+    """The fields of spans as lists, of columns where there are some: rows that nobody looks at are not made."""
+
+    def __init__(self, spans: Sequence[SpanRow]) -> None:
+        self.number = len(spans)
+        self._spans = spans
+        self._columns = spans.columns if isinstance(spans, SpanTable) else None
+
+    def __getitem__(self, field: str) -> list[Any]:
+        place = SLOT[field]
+        return list(map(itemgetter(place), self._spans) if self._columns is None else self._columns[place])
+
+    def read(self, field: str, hint: str) -> Iterator[tuple[int, Any]]:
+        """Give a field that stores keep as text, by place: where it is not empty and, as text, holds the hint."""
+        if self._columns is None:
+            yield from ((place, value) for place, value in enumerate(self[field]) if value)
+            return
+        for place, value in enumerate(self._columns[SLOT[field]]):
+            if value and hint in value and (read := ENCODED[field](value)):
+                yield place, read
 
 
 class _Part(NamedTuple):
@@ -129,48 +152,42 @@ class _Part(NamedTuple):
     strings: list[str]
 
 
-def _place(field: str) -> int:
-    return SpanRow._fields.index(field)
-
-
-_TRACE, _SPAN, _PARENT, _START, _END = map(_place, ("trace_id", "span_id", "parent_id", "start", "end"))
-_NAME, _SESSION, _KIND, _STATUS = map(_place, ("name", "session_id", "kind", "status"))
-_MODEL, _INPUT, _OUTPUT, _COST, _TTFT = map(_place, ("model", "input_tokens", "output_tokens", "cost", "ttft"))
-_ATTRIBUTES, _EVENTS = map(_place, ("attributes", "events"))
-
-
-def _linked(np: Any, spans: Iterable[SpanRow]) -> tuple[Lineage, Any]:
-    """Link spans to parents, as `lineage` does; quickly where each span is there once and no parent starts later."""
-    given = list(spans)
-    rows = sorted(given, key=itemgetter(_START))
-    places = dict(zip(map(itemgetter(_SPAN), rows), range(len(rows)), strict=True))
-    if len(places) == len(rows) and (not rows or rows[0].start > 0):
-        above = map(places.get, map(itemgetter(_PARENT), rows), repeat(ROOT))
-        parents = np.fromiter(above, dtype=np.int32, count=len(rows))
-        traces = np.array(list(map(itemgetter(_TRACE), rows)), dtype=object)
+def _linked(np: Any, spans: Sequence[SpanRow]) -> tuple[Sequence[SpanRow], Any]:
+    """Order spans by start and link them to parents; quickly where each is there once and no parent starts later."""
+    starts = _integers(np, _Fields(spans)["start"])
+    order = np.argsort(starts, kind="stable")
+    shown = spans if (order[1:] > order[:-1]).all() else spans_at(spans, order.tolist())
+    given = _Fields(shown)
+    places = dict(zip(given["span_id"], range(len(shown)), strict=True))
+    if len(places) == len(shown) and (not len(shown) or starts[order[0]] > 0):
+        above = map(places.get, given["parent_id"], repeat(ROOT))
+        parents = np.fromiter(above, dtype=np.int32, count=len(shown))
+        traces = np.array(given["trace_id"], dtype=object)
         parents[traces[parents] != traces] = ROOT
-        if not (parents >= np.arange(len(rows))).any():
-            return Lineage(rows, parents, []), parents
-    linked = lineage(given)  # of several with the same ids, the order decides
-    return linked, np.array(linked.parents, dtype=np.int32)
+        if not (parents >= np.arange(len(shown))).any():
+            return shown, parents
+    linked = lineage(spans)  # of several with the same ids, the order in which they are given decides
+    return linked.spans, np.array(linked.parents, dtype=np.int32)
 
 
-def _times(np: Any, rows: Sequence[SpanRow]) -> tuple[int, Any, Any, Any]:
+def _times(np: Any, given: _Fields) -> tuple[int, Any, Any, Any]:
     """Origin, starts, ends, and the places of open spans, which end with their trace.
 
     A span whose start was not told is put at the origin.
     """
-    starts = _integers(np, list(map(itemgetter(_START), rows)))
+    starts = _integers(np, given["start"])
     told = starts > 0
     origin = int(starts[told].min()) if told.any() else 0
     starts = np.where(told, starts, origin)
-    ended = list(map(itemgetter(_END), rows))
+    ended = given["end"]
     open_ones = [place for place, end in enumerate(ended) if end is None] if None in ended else []
-    for place in open_ones:
-        ended[place] = max((event.time for event in rows[place].events), default=_FIRST)
+    if open_ones:
+        last_event = {place: max(event.time for event in found) for place, found in given.read("events", "[")}
+        for place in open_ones:
+            ended[place] = last_event.get(place, _FIRST)
     ends = np.maximum(starts, _integers(np, ended))
     if open_ones:
-        traces, trace = _numbers(np, list(map(itemgetter(_TRACE), rows)))
+        traces, trace = _numbers(np, given["trace_id"])
         last = np.full(len(traces), origin, dtype=np.int64)
         np.maximum.at(last, trace, ends)
         ends[open_ones] = last[trace[open_ones]]
@@ -178,22 +195,21 @@ def _times(np: Any, rows: Sequence[SpanRow]) -> tuple[int, Any, Any, Any]:
     return origin, (starts - origin).astype(np.float64), (ends - origin).astype(np.float64), unfinished
 
 
-def _calls(np: Any, linked: Lineage, parents: Any) -> _Part:
+def _calls(np: Any, given: _Fields, parents: Any) -> _Part:
     """One row for each span that says something of a model call: tokens, cost, model, first token."""
-    rows = linked.spans
-    models = list(map(itemgetter(_MODEL), rows))
+    models = given["model"]
     # As floats, None is NaN.
-    given, answered, cost, first = (
-        np.array(list(map(itemgetter(field), rows)), dtype=np.float64) for field in (_INPUT, _OUTPUT, _COST, _TTFT)
+    asked, answered, cost, first = (
+        np.array(given[field], dtype=np.float64) for field in ("input_tokens", "output_tokens", "cost", "ttft")
     )
-    llm = _coded(np, map(itemgetter(_KIND), rows), KINDS, "other") == KINDS.index("llm")
-    usage = ~(np.isnan(given) & np.isnan(answered))
+    llm = _coded(np, given["kind"], KINDS, "other") == KINDS.index("llm")
+    usage = ~(np.isnan(asked) & np.isnan(answered))
     costly = ~np.isnan(cost)
-    named = np.fromiter((model is not None for model in models), bool, len(rows))
+    named = np.fromiter((model is not None for model in models), bool, given.number)
     places = (llm | usage | costly | named | ~np.isnan(first)).nonzero()[0]
-    counts = np.zeros(len(rows), dtype=np.uint8)
+    counts = np.zeros(given.number, dtype=np.uint8)
     for marked, bit in ((llm, COUNTS_LLM), (usage, COUNTS_USAGE), (costly, COUNTS_COST)):
-        counts[_innermost(np, linked, parents, marked)] |= bit
+        counts[_innermost(np, parents, marked)] |= bit
     strings, model = _dictionary(np, list(map(models.__getitem__, places.tolist())))
 
     def tokens(reported: Any) -> Any:
@@ -204,7 +220,7 @@ def _calls(np: Any, linked: Lineage, parents: Any) -> _Part:
         {
             "call_span": places.astype(np.int32),
             "call_model": model,
-            "call_input": tokens(given),
+            "call_input": tokens(asked),
             "call_output": tokens(answered),
             "call_cost": cost[places],
             "call_first": first[places],
@@ -214,29 +230,27 @@ def _calls(np: Any, linked: Lineage, parents: Any) -> _Part:
     )
 
 
-def _innermost(np: Any, linked: Lineage, parents: Any, marked: Any) -> Any:
+def _innermost(np: Any, parents: Any, marked: Any) -> Any:
     """Of the marked spans, those with no marked one below: what `stats.counted` counts."""
     above = np.zeros(len(parents), dtype=bool)
-    reached = np.unique(parents[marked])
-    reached = reached[reached >= 0]
+    reached = parents[marked]
     while len(reached) > _FEW:
-        above[reached] = True
-        reached = np.unique(parents[reached])
-        reached = reached[reached >= 0]
+        reached = np.unique(reached[reached >= 0])
         reached = reached[~above[reached]]
-    if len(reached):  # the last few may be a chain of any length
         above[reached] = True
-        rest = linked.above(int(place) for place in reached)
-        above[list(rest)] = True
+        reached = parents[reached]
+    for place in reached.tolist():  # the last few may be chains of any length
+        while place != ROOT and not above[place]:
+            above[place] = True
+            place = parents.item(place)  # noqa: PLW2901 - upwards
     return marked & ~above
 
 
-def _events(np: Any, rows: Sequence[SpanRow], origin: int) -> _Part:
+def _events(np: Any, given: _Fields, origin: int) -> _Part:
     """One row an event, by span and time."""
     found = [
         (place, min(max(event.time - origin, _FIRST), _LAST), event.name)
-        for place, events in enumerate(map(itemgetter(_EVENTS), rows))
-        if events
+        for place, events in given.read("events", "[")
         for event in sorted(events, key=itemgetter(1))
     ]
     strings, name = _dictionary(np, [event[2] for event in found])
@@ -250,9 +264,11 @@ def _events(np: Any, rows: Sequence[SpanRow], origin: int) -> _Part:
     )
 
 
-def _threads(np: Any, rows: Sequence[SpanRow], parents: Any) -> tuple[list[str], Any]:
+def _threads(np: Any, given: _Fields, parents: Any) -> tuple[list[str], Any]:
     """The thread of every span that says one, else its nearest ancestor's."""
-    own = [_thread(attributes) if attributes else None for attributes in map(itemgetter(_ATTRIBUTES), rows)]
+    own: list[str | None] = [None] * given.number
+    for place, attributes in given.read("attributes", '"thread.'):
+        own[place] = next((str(attributes[key]) for key in _THREAD_KEYS if key in attributes), None)
     if not any(own):
         return [], np.zeros(0, dtype=np.uint8)
     # Children come after their parents, but for spans whose start was not told.
@@ -260,10 +276,6 @@ def _threads(np: Any, rows: Sequence[SpanRow], parents: Any) -> tuple[list[str],
         if own[place] is None and parent != ROOT:
             own[place] = own[parent]
     return _dictionary(np, own)
-
-
-def _thread(attributes: Mapping[str, Any]) -> str | None:
-    return next((str(attributes[key]) for key in _THREAD_KEYS if key in attributes), None)
 
 
 def _numbers(np: Any, values: Sequence[Any]) -> tuple[list[Any], Any]:

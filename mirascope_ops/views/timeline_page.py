@@ -99,12 +99,13 @@ def _data(spans: Sequence[SpanRow], options: TimelineOptions) -> Iterator[str]:
     """The elements that the script reads."""
     data = timeline_data(spans)
     yield _element("ops-timeline", data.payload)
-    told = _told(data.spans)
+    rows = list(data.spans)
+    told = _told(rows)
     limit = next((limit for most, limit in _LIMITS if len(told) <= most), _LIMITS[-1][1])
-    for block in range(0, len(data.spans), _BLOCK):
-        places = [place for place in range(block, min(block + _BLOCK, len(data.spans))) if place in told]
+    for block in range(0, len(rows), _BLOCK):
+        places = [place for place in range(block, min(block + _BLOCK, len(rows))) if place in told]
         if places:
-            details = {str(place): timeline_detail(data.spans[place], limit=limit) for place in places}
+            details = {str(place): timeline_detail(rows[place], limit=limit) for place in places}
             yield _element(f"ops-details-{block // _BLOCK}", codec.encode_bytes(details))
     start: dict[str, Any] = {
         **options._asdict(),

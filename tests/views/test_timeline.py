@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mirascope_ops import ops
 from mirascope_ops.analysis.critical import critical_path
 from mirascope_ops.analysis.rows import SpanRow
 from mirascope_ops.analysis.stats import totals
+from mirascope_ops.analysis.table import SpanTable
 from mirascope_ops.analysis.tree import lineage
 from mirascope_ops.exceptions import ConfigurationError
 from mirascope_ops.store.records import AnnotationRecord, EventRecord
@@ -149,6 +151,23 @@ def test_between_gives_the_spans_that_run_then(data):
         start, end = shown.start[place], shown.end[place]
         runs = start < last and (end > first or (start == end and start >= first))
         assert (place in found) is bool(runs)
+
+
+def test_columns_of_a_store_give_what_their_rows_give():
+    with ops.session("columns"), ops.span("run", **{"thread.name": "worker"}) as outer:
+        outer.event("soon", n=1)
+        with ops.span("call", **{"openinference.span.kind": "LLM", "llm.token_count.prompt": 5}) as inner:
+            inner.event("later")
+    stored = ops.get_session("columns")._spans
+    assert isinstance(stored, SpanTable)
+    assert stored.columns is not None
+    backwards = stored.take(range(len(stored) - 1, -1, -1))
+
+    payload = timeline_data(stored).payload
+
+    assert stored.columns is not None
+    assert read(payload)[0]["threads"] == ["worker"]
+    assert payload == timeline_data(list(stored)).payload == timeline_data(backwards).payload
 
 
 def test_a_chain_of_ten_thousand_calls_is_no_recursion(span):
