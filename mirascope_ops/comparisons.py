@@ -111,7 +111,7 @@ class Comparisons:
 
         Raises:
             CheckError: A bound does not hold. It is an AssertionError; its `breaches` are the list as data.
-            ConfigurationError: A bound is no number, or negative.
+            ConfigurationError: A bound is no number, or negative, or a name is no text.
             TypeError: There is no such bound; the message names the nearest.
 
         Example:

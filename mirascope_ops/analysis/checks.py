@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import timedelta
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
 from mirascope_ops.analysis.origins import error_words, origins
 from mirascope_ops.analysis.stats import counted, totals_of
@@ -14,7 +16,7 @@ from mirascope_ops.analysis.turns import turns
 from mirascope_ops.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from mirascope_ops.analysis.rows import SpanRow, Totals
     from mirascope_ops.analysis.stats import Calls
@@ -68,7 +70,7 @@ def breaches(spans: Sequence[SpanRow], bounds: Mapping[str, Any]) -> list[Breach
         Every breach.
 
     Raises:
-        ConfigurationError: A bound is no number, or negative.
+        ConfigurationError: A bound is no number, or negative, or a name is no text.
     """
     run = _Run(spans, {name: bound for name, bound in bounds.items() if bound is not None})
     return [
@@ -97,11 +99,11 @@ def number(bounds: Mapping[str, Any], name: str) -> float:
     value = bounds.get(name, 0)
     if name in _TIMES:
         value = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, Real) or math.isnan(value) or value < 0:
         expected = "seconds or a timedelta" if name in _TIMES else "a number"
         message = f"{name}={bounds.get(name)!r} is no bound: give {expected}, 0 or more."
         raise ConfigurationError(message)
-    return value * _SECOND if name in _TIMES else value
+    return float(value) * _SECOND if name in _TIMES else float(value)
 
 
 class _Run:
@@ -143,7 +145,7 @@ class _Run:
     def errors(self) -> list[Breach]:
         """Check that nothing failed, or no more than is allowed."""
         name = "max_errors" if "max_errors" in self.bounds else "no_errors"
-        allowed = number(self.bounds, "max_errors") if name == "max_errors" else 0
+        allowed = _whole(number(self.bounds, "max_errors")) if name == "max_errors" else 0
         if name == "no_errors" and not self.bounds.get("no_errors"):
             return []
         failed = origins(self.spans)
@@ -157,7 +159,7 @@ class _Run:
         for name, fields in _TOKENS.items():
             if name not in self.bounds:
                 continue
-            bound = number(self.bounds, name)
+            bound = _whole(number(self.bounds, name))
             used = [value for value in (getattr(self.totals, field) for field in fields) if value is not None]
             if sum(used) > bound:
                 found.append(Breach(name, value=sum(used), bound=bound, most=self._largest(self.calls.usage, fields)))
@@ -262,5 +264,9 @@ def _missing(name: str, names: Iterable[str]) -> str:
 
 
 def _names(bounds: Mapping[str, Any], name: str) -> list[str]:
-    names = bounds.get(name, ())
-    return [names] if isinstance(names, str) else list(names)
+    given = bounds.get(name, ())
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, Iterable) or not all(isinstance(one, str) for one in cast("Iterable[Any]", names)):
+        message = f"{name}={given!r} names no spans: give a name, or a list of names."
+        raise ConfigurationError(message)
+    return list(cast("Iterable[str]", names))

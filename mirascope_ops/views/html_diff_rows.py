@@ -105,7 +105,10 @@ def _turn_html(turn: _Turn, most: int, *, alone: bool, is_open: bool, legend: bo
     title = "Spans" if alone else f"Spans of turn {turn.number}"
     heading = f'{title} <span class="q">{_LEGEND if legend else ""}</span>'
     more = f'<p class="more">{plural(rest, "more span")}</p>' if rest else ""
-    table = _table("Span", f"0 to {mark(turn.longest)}", [_row(row, turn, used=used) for row in kept], used=used) + more
+    table = (
+        _table(title, "Span", f"0 to {mark(turn.longest)}", [_row(row, turn, used=used) for row in kept], used=used)
+        + more
+    )
     if alone:
         return f"<h5>{heading}</h5>{table}"
     state = " open" if is_open else ""
@@ -122,7 +125,7 @@ def _equal_html(turns: Sequence[_Turn], number: int, *, used: _Used) -> str:
     rows = [_row(turn.rows[0], turn, used=used, number=turn.number) for turn in turns]
     more = f'<p class="more">{plural(number - len(turns), "more turn")}</p>' if number > len(turns) else ""
     heading = f"<b>{plural(number, 'turn')} without changes</b>"
-    table = _table("Turn", f"0 to {mark(longest)}", rows, used=used)
+    table = _table("Turns without changes", "Turn", f"0 to {mark(longest)}", rows, used=used)
     return f'<details class="sc"><summary>{heading}</summary>{table}{more}</details>'
 
 
@@ -152,14 +155,14 @@ def _kept(rows: Sequence[Delta], most: int) -> list[Delta]:
     return [rows[place] for place in sorted(chosen)]
 
 
-def _table(first: str, scale: str, rows: Sequence[str], *, used: _Used) -> str:
+def _table(label: str, first: str, scale: str, rows: Sequence[str], *, used: _Used) -> str:
     usage = '<th scope="col" class="c3">Tokens</th>' if used.tokens else ""
     usage += '<th scope="col" class="c4">Cost</th>' if used.cost else ""
     head = (
         f'<tr><th scope="col">{first}</th><th scope="col" class="c1">{scale}</th>'
         f'<th scope="col" class="c2">Duration</th>{usage}</tr>'
     )
-    return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+    return f'<table aria-label="{label}"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
 
 
 def _row(row: Delta, turn: _Turn, *, used: _Used, number: int = 0) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from fractions import Fraction
 
+import numpy as np
 import pytest
 from analysis_build import exception, llm, record
 
@@ -65,6 +67,18 @@ def test_an_exception_through_several_spans_is_one_error():
     spans.check(max_errors=1)
     with pytest.raises(CheckError, match="1 check failed"):
         spans.check()
+
+
+@pytest.mark.parametrize("bound", [np.int64(15), np.float32(15), Fraction(31, 2), float("inf")])
+def test_any_number_is_a_bound(bound):
+    run(llm(input_tokens=10, output_tokens=5)).check(max_tokens=bound, max_latency=bound)
+
+
+@pytest.mark.parametrize("names", [3, [1]])
+@pytest.mark.parametrize("bound", ["require", "forbid"])
+def test_names_are_texts(bound, names):
+    with pytest.raises(ConfigurationError, match=f"{bound}=.* names no spans: give a name, or a list of names"):
+        run(record()).check(**{bound: names})
 
 
 @pytest.mark.parametrize("bound", [-1, float("nan"), "10", True])
