@@ -53,7 +53,7 @@ def add(
             os.fsync(file.fileno())
     except OSError as error:
         raise StoreError(
-            f"Old traces could not be written to the archive {folder} ({error.strerror or error}), and were not deleted. "
-            "Make room there, or set MIRASCOPE_OPS_ARCHIVE to another folder."
+            f"Traces could not be written to the archive {folder} ({error.strerror or error}), and were not deleted: "
+            "make room there, or set MIRASCOPE_OPS_ARCHIVE to another folder."
         ) from error
     return path
