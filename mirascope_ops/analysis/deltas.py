@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mirascope_ops.analysis.alignment import Pair
-    from mirascope_ops.analysis.diff import Comparison, Found
+    from mirascope_ops.analysis.diff import Comparison
+    from mirascope_ops.analysis.pairdiff import Found
     from mirascope_ops.analysis.rows import SpanRow
 
 State = Literal["same", "changed", "moved", "added", "removed"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mirascope_ops.analysis.content import Part
-    from mirascope_ops.analysis.diff import Found
+    from mirascope_ops.analysis.pairdiff import Found
 
 MOST_PARTS: Final = 40  # changed messages or arguments
 _LONG: Final = 120  # characters of a changed line that are told whole
