@@ -114,8 +114,11 @@ def dump(value: Any, key: str = "") -> str:
     kind = cast("type[Any]", type(value))
     if issubclass(kind, str):
         return _quoted(text(value if kind is str else str.__getitem__(value, slice(None)), key))
-    if bounds.is_big(value):
-        return _dump_big(value, key)
+    return _dump_big(value, key) if bounds.is_big(value) else _dump_small(value, key)
+
+
+def _dump_small(value: Any, key: str) -> str:
+    """Dump a value that is not too big to be written out; see `dump`."""
     try:
         data = _dumps(value, summarise)
     except Exception:  # noqa: BLE001 - whatever a value's own code raises, the walk below describes it
@@ -237,14 +240,18 @@ def attribute(value: Any, key: str = "") -> Any:
         return text(value if kind is str else str.__getitem__(value, slice(None)), key)
     if issubclass(kind, bool | int | float):
         return _primitive(value, key)
-    if issubclass(kind, list | tuple | set | frozenset):
-        if bounds.is_big(value):
-            return _dump_big(value, key)
-        items = bounds.items_of(value, bounds.length_of(value)) or []
-        kinds: set[Any] = {type(item) for item in items}
-        if not kinds or (len(kinds) == 1 and kinds <= _PRIMITIVES):
-            return tuple(attribute(item, key) for item in items)
-    return dump(value, key)
+    return _several(value, key) if issubclass(kind, list | tuple | set | frozenset) else dump(value, key)
+
+
+def _several(value: Any, key: str) -> Any:
+    """Return a list or a set as an attribute: as a tuple of one kind of primitives, else as JSON text."""
+    if bounds.is_big(value):
+        return _dump_big(value, key)
+    items = bounds.items_of(value, bounds.length_of(value)) or []
+    kinds: set[Any] = {type(item) for item in items}
+    if not kinds or (len(kinds) == 1 and kinds <= _PRIMITIVES):
+        return tuple(attribute(item, key) for item in items)
+    return _dump_small(value, key)
 
 
 def _dump_big(value: Any, key: str) -> str:
