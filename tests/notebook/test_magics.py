@@ -139,13 +139,13 @@ def test_traces_are_returned(run, value):
     assert value("[t.name for t in x], len(traces), len(y)") == (["other"], 1, 1)
 
 
-def test_the_timeline_is_a_figure_of_the_session_or_of_the_last_trace(run, value):
+def test_the_timeline_is_a_widget_of_the_session_or_of_the_last_trace(run, value):
     shown = run("%ops_timeline --session lookup-1")
-    run("fig = %ops_timeline --last 2")
+    run("two = %ops_timeline --last 2")
     run("last = %ops_timeline")
 
-    assert "application/vnd.plotly.v1+json" in shown.displayed[0]
-    assert value("type(fig).__name__, type(last).__name__") == ("Figure", "Figure")
+    assert "application/vnd.jupyter.widget-view+json" in shown.outputs[-1]["data"]
+    assert value("type(two).__name__, len(two.spans.traces), len(last.spans.traces)") == ("Timeline", 2, 1)
 
 
 def test_names_are_expanded_in_line_magics(run):
