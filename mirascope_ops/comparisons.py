@@ -6,15 +6,17 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Never, Self, cast
 
-from mirascope_ops.analysis.checks import BOUNDS, DEFAULTS, Breach, breaches, unknown_bound
 from mirascope_ops.analysis.rows import SpanRow
 from mirascope_ops.exceptions import CheckError, ConfigurationError
-from mirascope_ops.spandiff import SpanDiff
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from mirascope_ops.analysis.checks import Breach
+    from mirascope_ops.spandiff import SpanDiff
+
 _PRINTED = 60  # characters of a check's answer in an error
+_NO_BOUNDS = frozenset({"self", "checks", "unknown", "__tracebackhide__"})  # names in `check` beside the bounds
 
 
 class Comparisons:
@@ -55,6 +57,8 @@ class Comparisons:
             <BLANKLINE>
             <BLANKLINE>
         """
+        from mirascope_ops.spandiff import SpanDiff
+
         return SpanDiff(self._rows(), spans_of(other))
 
     def check(  # noqa: D417 - `unknown` takes what is misspelt, so that the error can name the nearest
@@ -123,13 +127,15 @@ class Comparisons:
             'Hello, Ada'
         """
         __tracebackhide__ = True  # tracebacks of notebooks and pytest end where the check stands
-        given = locals()
-        self._check(self, checks, {name: given[name] for name in BOUNDS} | unknown)
+        bounds = {name: value for name, value in locals().items() if name not in _NO_BOUNDS} | unknown
+        self._check(self, checks, bounds)
         return self
 
     def _check(self, run: Any, checks: Sequence[Callable[[Any], object]], bounds: Mapping[str, Any]) -> None:
         """Check these spans for another object, which is what the functions get."""
         __tracebackhide__ = True
+        from mirascope_ops.analysis.checks import BOUNDS, DEFAULTS, breaches, unknown_bound
+
         for name in bounds:
             if name not in BOUNDS:
                 raise unknown_bound(name)
@@ -178,6 +184,8 @@ def _an(kind: str) -> str:
 
 def _asked(check: Any, run: Any, number: int) -> tuple[Breach | None, Exception | None]:
     """Ask a function about a run."""
+    from mirascope_ops.analysis.checks import Breach
+
     if not callable(check):
         message = f"Check {number} is {_an(type(check).__name__)}; expected a function of the run: lambda run: ..."
         raise ConfigurationError(message)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
 from mirascope_ops import CheckError, ConfigurationError, OpsError, ops
+from mirascope_ops.analysis.checks import BOUNDS
 from mirascope_ops.testing import captured
 
 KINDS = ["trace", "stored trace", "context", "session", "spans", "traces", "sessions", "list"]
@@ -208,3 +211,23 @@ def test_the_frames_of_a_check_hide_in_tracebacks_of_notebooks(first, kind):
 
     frames = [entry.frame for entry in raised.traceback]
     assert all("__tracebackhide__" in frame.f_locals for frame in frames[1:])
+
+
+def test_the_bounds_are_the_parameters_of_check():
+    parameters = inspect.signature(ops.SpanSet.check).parameters.values()
+
+    assert {one.name for one in parameters if one.kind is one.KEYWORD_ONLY} == set(BOUNDS)
+
+
+def test_comparing_is_loaded_when_something_is_compared(run_python):
+    out = run_python(
+        """
+        import sys
+        from mirascope_ops import ops
+
+        ops.SpanSet
+        print([name for name in sys.modules if name in ("difflib", "mirascope_ops.spandiff", "mirascope_ops.analysis.diff")])
+        """
+    )
+
+    assert out.strip() == "[]"
