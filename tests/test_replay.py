@@ -8,6 +8,7 @@ import datetime as dt
 import decimal
 import enum
 import functools
+import importlib
 import pathlib
 import sys
 import types
@@ -543,7 +544,8 @@ cycle.append(cycle)
         (float, float("nan"), "float"),
         (float | None, float("inf"), "float"),
         (list[float], [float("nan")], "float .not finite"),
-        (str, "\ud800", "escapes"),
+        (str, "\ud800", "could not be recorded"),
+        (Options, Options.model_construct(sources=[Source("\ud800")]), "could not be recorded"),
         (Secretive, Secretive(key="sk-1"), "secret"),
         (Private, Private(name="a"), "private attribute `_seen`"),
         (Partial, Partial(name="a", hidden=2), "field `hidden`"),
@@ -625,6 +627,75 @@ def test_an_argument_is_made_again_by_its_annotation(hint, value):
     (found,) = CALLS
     assert found == value
     assert type(found) is type(value)
+
+
+FOR_CHECKERS = """
+from __future__ import annotations
+
+import typing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mirascope_ops import ops
+
+if TYPE_CHECKING:
+    import decimal as numbers
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from nowhere import Nothing
+
+class Text(str):
+    pass
+
+@dataclass
+class Note:
+    path: Path
+    text: Text
+
+if typing.TYPE_CHECKING:
+    from . import absent
+
+@ops.trace
+def read(note: Note, at: Path, costs: Sequence[numbers.Decimal]) -> None:
+    CALLS.append((note, at, costs))
+
+@ops.trace
+def lost(nothing: Nothing) -> None: ...
+"""
+
+
+def test_names_that_are_imported_for_type_checkers_only_are_known(tmp_path, monkeypatch):
+    (tmp_path / "for_checkers.py").write_text(FOR_CHECKERS)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("for_checkers")
+    module.CALLS = CALLS
+    note = module.Note(pathlib.Path("/a"), module.Text("b"))
+
+    module.read.wrapped(note, pathlib.Path("/c"), [decimal.Decimal("1.0")]).replay()
+    with pytest.raises(ops.ReplayError, match="nothing: its annotation Nothing cannot be resolved"):
+        module.lost.wrapped("x").replay()
+
+    assert CALLS[0] == CALLS[1]
+    assert type(CALLS[1][0].text) is module.Text
+    assert "nowhere" not in sys.modules
+    monkeypatch.delitem(sys.modules, "for_checkers")
+
+
+@ops.trace
+@llm.call(MODEL)
+def chat_on(history: list[llm.Message], question: str) -> list[llm.Message]:
+    return [*history, llm.messages.user(question)]
+
+
+def test_a_conversation_of_mirascopes_messages_goes_on_again(llm_server):
+    first = chat.wrapped("Hello!")
+    trace = chat_on.wrapped(first.result.messages, "Thanks!")
+
+    replay = trace.replay()
+
+    assert replay.arguments["history"] == first.result.messages
+    assert len(llm_server.requests[-1]["messages"]) == len(llm_server.requests[-2]["messages"]) == 3
 
 
 def test_without_annotations_json_data_is_given_and_other_values_are_refused():

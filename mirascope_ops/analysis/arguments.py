@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections.abc
 import contextlib
 import functools
 import inspect
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
+from mirascope_ops.analysis.checker_names import checker_names
 from mirascope_ops.analysis.misfits import RebuildError
 from mirascope_ops.analysis.rebuilding import OPEN, capture_again, rebuild, whole
 from mirascope_ops.analysis.told import confirmed, has_open_part, narrowed, told
@@ -121,8 +121,8 @@ class _Arguments:
             return OPEN
         holder: Any = types.SimpleNamespace(__annotations__={"it": parameter.annotation})
         around, enclosing = self.namespaces
-        # Names that are imported for type checkers only are missing; those of Python's own are known all the same.
-        for names in (around, {**vars(collections.abc), **vars(typing), **around}):
+        # Names that are imported for type checkers only are missing there.
+        for names in (around, {**checker_names(str(around.get("__name__"))), **around}):
             with contextlib.suppress(Exception):  # the annotation is code, and may fail in any way
                 return typing.get_type_hints(holder, names, enclosing)["it"]
         written = _text(parameter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import typing
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar, cast
@@ -10,6 +11,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 import orjson
 
 from mirascope_ops.analysis import faithful
+from mirascope_ops.analysis.checker_names import checker_names
 from mirascope_ops.analysis.misfits import RebuildError, expected
 
 Build: TypeAlias = Callable[[Any, Any], Any]
@@ -81,11 +83,23 @@ def field_hints(kind: Any, arguments: tuple[Any, ...] = ()) -> dict[str, Any]:
     """
     try:
         hints = typing.get_type_hints(kind)
+    except Exception:  # noqa: BLE001 - annotations are code; this one may need names that only type checkers see
+        hints = _checked_hints(kind)
+    filled = dict(zip(getattr(kind, "__parameters__", ()), arguments, strict=False))
+    return {name: _filled(hint, filled) for name, hint in hints.items()} if filled else hints
+
+
+def _checked_hints(kind: Any) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    for module in [base.__module__ for base in reversed(kind.__mro__)]:
+        own: dict[str, Any] = getattr(sys.modules.get(module), "__dict__", {})
+        names |= checker_names(module)
+        names |= {name: own[name] for name in names.keys() & own.keys()}  # what the module defines itself wins
+    try:
+        return typing.get_type_hints(kind, localns=names)
     except Exception as error:
         message = f"the annotations of {kind.__name__} cannot be resolved ({error})"
         raise RebuildError(message) from error
-    filled = dict(zip(getattr(kind, "__parameters__", ()), arguments, strict=False))
-    return {name: _filled(hint, filled) for name, hint in hints.items()} if filled else hints
 
 
 def _filled(hint: Any, filled: dict[Any, Any]) -> Any:
@@ -95,18 +109,19 @@ def _filled(hint: Any, filled: dict[Any, Any]) -> Any:
     return hint[tuple(filled.get(parameter, parameter) for parameter in parameters)] if parameters else hint
 
 
-def made(kind: Any, fields: dict[str, Any]) -> Any:
+def made(kind: Any, fields: dict[str, Any], *values: Any) -> Any:
     """Call a class with fields, in which its own code may fail.
 
     Args:
         kind: The class.
         fields: Its arguments, by name.
+        *values: Those by position.
 
     Raises:
         RebuildError: It does not take them.
     """
     try:
-        return kind(**fields)
+        return kind(*values, **fields)
     except Exception as error:
         message = f"{kind.__name__} cannot be made of what was recorded ({type(error).__name__}: {error})"
         raise RebuildError(message) from error

@@ -130,7 +130,7 @@ def _build(data: Any, hint: Any) -> Any:
         hint = hint.__supertype__ if hasattr(hint, "__supertype__") else hint.__value__
     if isinstance(hint, TypeVar):
         hint = hint.__bound__ or (Union[hint.__constraints__] if hint.__constraints__ else OPEN)  # noqa: UP007 - of a tuple
-    if hint is OPEN or hint is object or hint is abc.Hashable:
+    if hint is OPEN or hint is object or hint is abc.Hashable or isinstance(hint, typing.ForwardRef):
         return data
     origin = typing.get_origin(hint)
     if origin is typing.Annotated or origin in (typing.Final, typing.ClassVar):
@@ -214,6 +214,8 @@ def _plain(data: Any, kind: type[Any], _: tuple[Any, ...]) -> tuple[Any] | None:
         return (expected(data, kind, kind),)
     if kind is str:
         return (expected(data, str, kind),)
+    if issubclass(kind, str) and not issubclass(kind, enum.Enum):
+        return (made(kind, {}, expected(data, str, kind)),)
     if issubclass(kind, bytes | bytearray):
         return (_bytes(data, kind),)
     return None

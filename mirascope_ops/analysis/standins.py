@@ -22,6 +22,7 @@ _OBJECT: Final = re.compile(
 _SURROGATE: Final = re.compile(r"\\ud[89a-f][0-9a-f]{2}")
 _SECRET: Final = "*" * 10  # as pydantic writes a SecretStr
 _CYCLE: Final = "[cycle]"
+_REPLACEMENT: Final = "\ufffd"  # as pydantic writes a lone surrogate; capture itself writes its escape
 _LINE: Final = 80
 _PROBES: Final = ("probe", 1)  # values that a rule leaves alone unless it is the key that it minds
 
@@ -99,6 +100,6 @@ def _of_text(text: str) -> str | None:
         words = "it was cut where it was recorded, because it was long (`ops.configure(capture_limit=...)`)"
     elif text.endswith(">") and _OBJECT.fullmatch(text):
         words = f"the trace has only its description, {text if len(text) <= _LINE else text[:_LINE] + '…'}"
-    elif "\\ud" in text and _SURROGATE.search(text):
-        words = "it holds characters that were recorded as escapes"
+    elif _REPLACEMENT in text or ("\\ud" in text and _SURROGATE.search(text)):
+        words = "it holds characters that could not be recorded"
     return words

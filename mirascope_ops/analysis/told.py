@@ -21,6 +21,7 @@ _BUILT_IN: Final[dict[str, Any]] = {
     **{type_name(kind): kind for kind in (*READERS, tuple, set, frozenset, bytes, bytearray)},
     LONG: int,
 }
+_CONTAINERS: Final[dict[str, Any]] = {kind.__name__: kind for kind in (list, tuple, set, frozenset)}
 _ABSTRACT: Final[tuple[Any, ...]] = (
     abc.Sequence, abc.MutableSequence, abc.Collection, abc.Iterable, abc.Container, abc.Reversible, abc.Set,
     abc.MutableSet,
@@ -125,9 +126,9 @@ def _of_kind(hint: Any, kind: str) -> Any:
         fitting = named or [part for part in (_of_kind(member, kind) for member in wide) if part is not None]
         return Union[tuple(fitting)] if fitting else hint  # noqa: UP007 - of a list
     origin: Any = typing.get_origin(hint) or hint
-    if origin in _ABSTRACT and kind in ("tuple", "set", "frozenset"):
+    if origin in _ABSTRACT and kind in _CONTAINERS:
         items = typing.get_args(hint) or (OPEN,)
-        return tuple[items[0], ...] if kind == "tuple" else _BUILT_IN[kind][items[0]]
+        return tuple[items[0], ...] if kind == "tuple" else _CONTAINERS[kind][items[0]]
     return hint
 
 
