@@ -1,27 +1,29 @@
 """What reading costs: spans to a DataFrame, from memory and from a file; a session among many; a tree.
 
-    .venv/bin/python benchmarks/reading.py [SPANS]
+    .venv/bin/python benchmarks/reading.py [SPANS ...]
 
-Absolute times depend on the machine and on what else it does: each is also told as a multiple of
-`pandas.DataFrame(list_of_dicts)` of the same spans in the same run. Times are of this process's processor; the best
-of three rounds counts.
+Absolute times depend on the machine and on what else it does: each is also told as a multiple of what
+`pandas.DataFrame(list_of_dicts)` takes for as many of the same spans in the same run. Times are of the processor, the
+best of three rounds; each question is asked in a process of its own, so that its memory can be told. Numbers are
+printed, never asserted.
 """
 
 from __future__ import annotations
 
 import gc
+import json
 import resource
+import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
+from tables import table
 
 from mirascope_ops import ops
-from mirascope_ops.analysis.tree import forest
 from mirascope_ops.store.memory import MemoryStore
 from mirascope_ops.store.recorder import Recorder, replaced
 from mirascope_ops.store.records import SpanRecord
@@ -97,7 +99,7 @@ def batches(number: int) -> Iterator[list[SpanRecord]]:
         yield [record(each) for each in range(first, min(first + _BATCH, number))]
 
 
-def best(function: Callable[[], Any], rounds: int = 3) -> float:
+def best(function: Callable[[], Any], rounds: int) -> float:
     """Give the least processor time that a call took, in seconds."""
     found: list[float] = []
     for _ in range(rounds):
@@ -108,40 +110,175 @@ def best(function: Callable[[], Any], rounds: int = 3) -> float:
     return min(found)
 
 
-def of_dicts(number: int) -> float:
-    """Give what a DataFrame of dictionaries of so many spans takes, in seconds."""
-    dicts = [span._asdict() for some in batches(number) for span in some]
-    return best(lambda: pd.DataFrame(dicts))
+def call_traced(number: int) -> None:
+    """Make so many spans by calls of traced functions, a hundred in a session."""
+
+    @ops.trace
+    def step(message: str, place: int) -> str:
+        return f"done {message} {place}"
+
+    @ops.trace(tags=["bench"])
+    def answer(question: str) -> dict[str, Any]:
+        for place in range(_IN_TRACE - 1):
+            step(question, place)
+        return {"question": question, "ok": True}
+
+    for session in range(number // _IN_SESSION):
+        with ops.session(id=f"session-{session}", attributes={"user_tier": "premium"}):
+            for trace in range(_IN_SESSION // _IN_TRACE):
+                answer(f"{session} {trace} {_SAID}")
+
+
+def frame() -> Any:
+    """Read all spans into a DataFrame."""
+    return ops.spans().to_pandas()
+
+
+def _dicts(number: int, file: Path, rounds: int) -> float:
+    """`pandas.DataFrame(list_of_dicts)`: what the others are measured by."""
+    del file
+    few = min(number, _FEW)  # more would take more memory than what is measured by it
+    dicts = [span._asdict() for some in batches(few) for span in some]
+    return best(lambda: pd.DataFrame(dicts), rounds) * number / few
+
+
+def _file(number: int, file: Path, rounds: int) -> float:
+    del number
+    with replaced(Recorder(SqliteStore(file))):
+        return best(frame, rounds)
+
+
+def _session(number: int, file: Path, rounds: int) -> float:
+    del number
+    with replaced(Recorder(SqliteStore(file))):
+        return best(lambda: ops.get_session("session-7"), rounds)
+
+
+def _tree(number: int, file: Path, rounds: int) -> float:
+    del number
+    with replaced(Recorder(SqliteStore(file))):
+        spans = ops.spans()
+        list(spans)
+        return best(spans.tree, rounds)
+
+
+def _rows(number: int, file: Path, rounds: int) -> float:
+    del number
+    with replaced(Recorder(SqliteStore(file))):
+        spans = ops.SpanSet(list(ops.spans()))
+    return best(spans.to_pandas, rounds)
+
+
+def _calls(number: int, file: Path, rounds: int) -> float:
+    del file
+    with replaced(Recorder(MemoryStore(number))):
+        call_traced(number)
+        return best(frame, rounds)
+
+
+def _records(number: int, file: Path, rounds: int) -> float:
+    del file
+    store = MemoryStore(number)
+    for some in batches(number):
+        store.write(some)
+    with replaced(Recorder(store)):
+        return best(frame, rounds)
+
+
+class Question(NamedTuple):
+    """One thing to measure.
+
+    Attributes:
+        what: What it is, for people.
+        ask: Measures it.
+        most: By number of spans, how many seconds it is to take at most.
+        many: Whether it is asked of more spans than memory holds by default.
+    """
+
+    what: str
+    ask: Callable[[int, Path, int], float]
+    most: dict[int, float]
+    many: bool = False
+
+
+_FEW = 100_000
+_MEMORY = {1_000_000: 2.5}  # GB at most
+UNIT = "dicts"
+QUESTIONS = {
+    UNIT: Question("pandas.DataFrame(list_of_dicts)", _dicts, {}, many=True),
+    "rows": Question("rows in hand -> DataFrame", _rows, {100_000: 0.4}),
+    "calls": Question("memory, traced calls -> DataFrame", _calls, {100_000: 0.4}),
+    "records": Question("memory, other spans -> DataFrame", _records, {100_000: 0.4}),
+    "file": Question("file -> DataFrame", _file, {100_000: 1.5, 1_000_000: 12.0}, many=True),
+    "session": Question("one session out of the file", _session, {1_000_000: 0.05}, many=True),
+    "tree": Question("tree of all spans", _tree, {100_000: 1.0}),
+}
+
+
+class Answer(NamedTuple):
+    """What was measured: seconds of the processor, and the most memory that the process took, in GB."""
+
+    question: Question
+    number: int
+    seconds: float
+    gigabytes: float
+
+
+def answers(number: int) -> list[Answer]:
+    """Ask everything of so many spans, each question in a process of its own."""
+    found: list[Answer] = []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "spans.db"
+        store = SqliteStore(file)
+        for some in batches(number):
+            store.write(some)
+        store.close()
+        for name, question in QUESTIONS.items():
+            if question.many or number <= _FEW:
+                command = [sys.executable, __file__, "--ask", name, str(number), str(file)]
+                said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+                found.append(Answer(question, number, *json.loads(said)))
+    return found
+
+
+def targets(found: list[Answer]) -> list[tuple[str, float, float]]:
+    """Tell what was to be reached: what, measured, at most."""
+    reached: list[tuple[str, float, float]] = []
+    for each in found:
+        what = f"{each.number:,} spans: {each.question.what}"
+        if each.number in each.question.most:
+            reached.append((f"s, {what}", each.seconds, each.question.most[each.number]))
+        if each.number in _MEMORY and each.question.ask is _file:
+            reached.append((f"GB, {what}", each.gigabytes, _MEMORY[each.number]))
+    return reached
+
+
+def report(found: list[Answer]) -> str:
+    """Write the answers about one number of spans as a table."""
+    unit = next(each.seconds for each in found if each.question is QUESTIONS[UNIT])
+    rows = [
+        [
+            each.question.what,
+            f"{each.seconds:.4f}" if each.seconds < 0.1 else f"{each.seconds:.2f}",  # noqa: PLR2004 - digits that tell
+            f"{each.seconds / unit:.3f}",
+            f"{each.question.most.get(each.number, '')}",
+            f"{each.gigabytes:.2f}",
+        ]
+        for each in found
+    ]
+    title = f"Reading {found[0].number:,} spans, CPU s"
+    return table(title, ["what", "s", "/ list_of_dicts", "at most", "process, GB"], rows)
 
 
 def main() -> None:
-    """Measure, and print a line for each."""
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    rounds = 3 if number <= 200_000 else 1  # noqa: PLR2004 - a million takes long enough
-    few = min(number, 100_000)
-    unit = of_dicts(few) * number / few
-    print(f"{number:,} spans; pandas.DataFrame(list_of_dicts): {unit:.3f} s")
-
-    def line(what: str, seconds: float) -> None:
-        print(f"{what:40} {seconds:8.3f} s {seconds / unit:8.2f} x")
-
-    memory, folder = MemoryStore(max_spans=number), tempfile.TemporaryDirectory()
-    file = SqliteStore(Path(folder.name) / "spans.db")
-    stores = {"file": file, **({"memory": memory} if number <= 200_000 else {})}  # noqa: PLR2004 - as above
-    for some in batches(number):
-        for store in stores.values():
-            store.write(some)
-    for name, store in stores.items():
-        with replaced(Recorder(store)):
-            line(f"{name}: ops.spans()", best(ops.spans, rounds))
-            line(f"{name}: ops.spans().to_pandas()", best(lambda: ops.spans().to_pandas(), rounds))
-            line(f"{name}: ops.get_session(id)", best(lambda: ops.get_session("session-7")))
-            if name == "file" and rounds > 1:
-                spans = ops.spans()
-                line("tree of all spans", best(partial(forest, spans)))
-                line("to_pandas() of rows", best(spans.to_pandas))
-    print(f"most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
-    folder.cleanup()
+    """Ask, or answer one question."""
+    if sys.argv[1:2] == ["--ask"]:
+        name, number, file = sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])
+        seconds = QUESTIONS[name].ask(number, file, 3 if number <= _FEW or name == "session" else 1)
+        print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6]))
+        return
+    for number in map(int, sys.argv[1:] or [str(_FEW)]):
+        print(report(answers(number)), end="\n\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -67,6 +67,7 @@ class Size(NamedTuple):
     retained: int = 100_000
     timed: int = 100_000
     imports: int = 7
+    read: tuple[int, ...] = (100_000, 1_000_000)
 
 
 QUICK = Size(
@@ -79,6 +80,7 @@ QUICK = Size(
     retained=5_000,
     timed=5_000,
     imports=1,
+    read=(5_000,),
 )
 
 
@@ -198,6 +200,17 @@ class Benchmark:
         self.targets.append(("import, of the SDK's", statistics.median(quotients), 1.25))
         return table("Import, CPU ms", ["what", "least", "median", "/ SDK"], rows)
 
+    def reading(self) -> str:
+        """Spans to DataFrames, from memory and from a file; a session among many; a tree."""
+        import reading  # loads pandas, which the other topics do without
+
+        tables: list[str] = []
+        for number in self.size.read:
+            found = reading.answers(number)
+            self.targets += reading.targets(found)
+            tables.append(reading.report(found))
+        return "\n\n".join(tables)
+
     def _start(self, stack: ExitStack, names: Iterable[str]) -> dict[str, Worker]:
         workers: dict[str, Worker] = {}
         for name in names:
@@ -283,7 +296,7 @@ def _processor() -> str:
 
 
 def main() -> None:
-    topics = ("calls", "batch", "concurrent", "file", "writers", "memory", "tail", "imports")
+    topics = ("calls", "batch", "concurrent", "file", "writers", "memory", "tail", "imports", "reading")
     if sys.argv[1:] == ["timeline"]:  # beside nobody: it runs in a browser, and needs no other library
         import timeline
 
@@ -297,7 +310,8 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.topics) - set(topics):
         parser.error(f"no such topic: {', '.join(sorted(unknown))}")
-    found = peers()
+    # Reading is measured by pandas, beside no other library.
+    found = peers() if set(options.topics or topics) != {"reading"} else []
     faults = install(found)
     size = QUICK if options.quick else Size()
     benchmark = Benchmark(size, found, faults)

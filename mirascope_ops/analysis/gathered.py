@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # So many values are worth an Arrow array; an answer of fewer spans does not even load pyarrow.
 _MANY: Final = 16_384
+# From then on so many go into one at a time, while the processor still has them in its cache.
+_CHUNK: Final = 4096
 # What makes up most of a large answer, and no span takes from those around it.
 _HEAVY: Final = tuple(SLOT[name] for name in ("attributes", "input", "output", "events", "links"))
 _IDS: Final = tuple(SLOT[name] for name in ("trace_id", "span_id", "parent_id"))
@@ -38,8 +40,8 @@ class Gathered:
         """Add the columns of a batch."""
         for column, more in zip(self.columns, part, strict=True):
             column.extend(more)
-        for slot in list(self._chunks):
-            if len(self.columns[slot]) >= _MANY:
+        for slot, chunks in list(self._chunks.items()):
+            if len(self.columns[slot]) >= (_CHUNK if chunks else _MANY):
                 self._pack(slot)
 
     def finished(self) -> list[Column]:

@@ -16,6 +16,7 @@ from mirascope_ops.analysis.vocabulary import FIRST_TOKEN_EVENTS, USER_IN_SESSIO
 from mirascope_ops.core import prices
 from mirascope_ops.store.batch import batches_of_records
 from mirascope_ops.store.codec import SPAN_COLUMNS
+from mirascope_ops.store.collection import uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -89,7 +90,8 @@ def table_of(batches: Iterable[SpanBatch], annotations: Sequence[AnnotationRecor
     wrappers: list[int] = []
     later = annotated.by_span(annotations)
     for batch in batches:
-        part, undecided = read(batch, later)
+        with uncollected():
+            part, undecided = read(batch, later)
         wrappers += [len(gathered) + place for place in undecided]
         gathered.extend(part)
     settle(gathered.columns, wrappers)
@@ -141,20 +143,20 @@ def read(batch: SpanBatch, later: Later) -> tuple[Columns, list[int]]:
         list(batch.columns[_RECORDED[slot]]) if slot in _RECORDED else [_EMPTY.get(slot)] * number
         for slot in range(len(SpanRow._fields))
     ]
-    if batch.encoded:
+    if batch.encoded and None in columns[SLOT["attributes"]]:
         columns[SLOT["attributes"]] = [found or "{}" for found in columns[SLOT["attributes"]]]
-    columns[SLOT["parent_id"]] = [parent or None for parent in columns[SLOT["parent_id"]]]
+    if "" in columns[SLOT["parent_id"]]:
+        columns[SLOT["parent_id"]] = [parent or None for parent in columns[SLOT["parent_id"]]]
     # Clocks may go backwards: no duration is negative. A time of 0 is one that was not told.
     columns[SLOT["duration"]] = [
         None if end is None or not start else end - start if end > start else 0
         for start, end in zip(columns[SLOT["start"]], columns[SLOT["end"]], strict=True)
     ]
     wrappers: list[int] = []
-    remarkable: list[int] = [
-        place
-        for place, (events, status) in enumerate(zip(columns[SLOT["events"]], columns[_STATUS], strict=True))
-        if events or status == "error"
-    ]
+    remarkable: list[int] = []
+    if any(columns[SLOT["events"]]) or "error" in columns[_STATUS]:
+        told = zip(columns[SLOT["events"]], columns[_STATUS], strict=True)
+        remarkable = [place for place, (events, status) in enumerate(told) if events or status == "error"]
     for keys, places in _by_keys(batch.attributes).items():
         plan = plan_of(keys)
         whole = len(places) == number

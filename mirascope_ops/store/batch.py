@@ -14,7 +14,7 @@ from mirascope_ops.store import codec
 from mirascope_ops.store.records import SpanRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 
 BATCH: Final = 2048
 
@@ -101,16 +101,23 @@ def batch_of_rows(
     shared = {} if shared is None else shared
     for place in _REPEATED:
         columns[place] = _once(columns[place], shared)
-    columns[_SAMPLED] = [sampled == 1 for sampled in columns[_SAMPLED]]
-    columns[_RESOURCE] = [*map(resources.__getitem__, columns[_RESOURCE])]
-    texts = columns[_ATTRIBUTES]
-    attributes: list[Mapping[str, Any]] = [codec.decode(text) if text else {} for text in texts]
-    return SpanBatch(columns, attributes, encoded=True)
+    columns[_SAMPLED] = _each(columns[_SAMPLED], lambda sampled: sampled == 1)
+    columns[_RESOURCE] = _each(columns[_RESOURCE], resources.__getitem__)
+    return SpanBatch(columns, codec.decode_all(columns[_ATTRIBUTES]), encoded=True)
 
 
 def _once(values: Sequence[Any], shared: MutableMapping[Any, Any]) -> Sequence[Any]:
     """Give the values, equal ones as one object."""
-    return values if values.count(None) == len(values) else list(map(shared.setdefault, values, values))
+    if not values or values.count(values[0]) == len(values):
+        return [shared.setdefault(value, value) for value in values[:1]] * len(values)
+    return list(map(shared.setdefault, values, values))
+
+
+def _each(values: Sequence[Any], read: Callable[[Any], Any]) -> Sequence[Any]:
+    """Read values that are mostly all equal."""
+    if values and values.count(values[0]) == len(values):
+        return [read(values[0])] * len(values)
+    return list(map(read, values))
 
 
 def _turned(rows: Sequence[tuple[Any, ...]]) -> list[Sequence[Any]]:

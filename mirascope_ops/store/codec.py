@@ -92,6 +92,14 @@ def decode(text: str) -> Any:
         return json.loads(text)  # NaN and the infinities
 
 
+def decode_all(texts: Sequence[str | None]) -> list[Any]:
+    """Read many mappings that `encode` wrote; None reads as an empty one."""
+    try:
+        return [orjson.loads(each) if each else {} for each in texts]
+    except orjson.JSONDecodeError:  # NaN and the infinities
+        return [decode(each) if each else {} for each in texts]
+
+
 def text(value: str) -> str:
     """Replace lone surrogates, which no file can hold; a pair of them is the character that it stands for."""
     if _is_encodable(value):

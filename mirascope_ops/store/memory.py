@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mirascope_ops.exceptions import StoreError
 from mirascope_ops.store import codec, kept
 from mirascope_ops.store.batch import BATCH, SpanBatch
+from mirascope_ops.store.collection import uncollected
 from mirascope_ops.store.listing import SpanTotals, select, session_record
 from mirascope_ops.store.protocol import StoreStats
 from mirascope_ops.store.records import AnnotationRecord, RunRecord, SessionQuery, SessionRecord, SpanQuery, SpanRecord
@@ -95,7 +96,9 @@ class MemoryStore:
         found = self._found(query)
         resources = codec.Resources()
         for first in range(0, len(found), BATCH):
-            yield kept.batch_of(found[first : first + BATCH], resources)
+            with uncollected():
+                batch = kept.batch_of(found[first : first + BATCH], resources)
+            yield batch
 
     def _found(self, query: SpanQuery) -> list[Kept]:
         fits = _condition(query)

@@ -80,7 +80,7 @@ def spans_statement(
         dead: The processes (`processes.id`) that are gone: their open spans are interrupted.
 
     Returns:
-        A SELECT of `SPAN_SELECTION` and the process, ordered, and its parameters.
+        A SELECT of `SPAN_SELECTION`, ordered, and its parameters; last comes the process, where any is gone.
     """
     condition = _condition(connection, query, dead)
     where = str(condition)
@@ -96,7 +96,8 @@ def spans_statement(
         some = f"SELECT id FROM spans s WHERE {where} ORDER BY start DESC, id DESC LIMIT ?"  # noqa: S608 - values are parameters
         where = f"id IN ({some})"
         parameters = [*parameters, max(query.limit, 0)]
-    return f"SELECT {SPAN_SELECTION}, s.process FROM spans s WHERE {where} ORDER BY start, id", parameters  # noqa: S608 - values are parameters
+    selection = f"{SPAN_SELECTION}, s.process" if dead else SPAN_SELECTION
+    return f"SELECT {selection} FROM spans s WHERE {where} ORDER BY start, id", parameters  # noqa: S608 - values are parameters
 
 
 def _newest_traces(connection: sqlite3.Connection, condition: Condition, most: int) -> list[str]:

@@ -15,6 +15,7 @@ from mirascope_ops.exceptions import StoreError
 from mirascope_ops.store import codec, deletion, location, moving, process, scrubbing, summing
 from mirascope_ops.store.batch import BATCH, SpanBatch, batch_of_rows
 from mirascope_ops.store.codec import ANNOTATION_COLUMNS, RUN_COLUMNS, SPAN_COLUMNS
+from mirascope_ops.store.collection import uncollected
 from mirascope_ops.store.connections import PATIENCE, Connections, damaged
 from mirascope_ops.store.protocol import Retention, StoreStats
 from mirascope_ops.store.queries import Condition, spans_statement
@@ -144,9 +145,16 @@ class SqliteStore:
         resources: dict[int | None, Any] = {None: {}}
         shared: dict[Any, Any] = {}
         with self._connections.reading() as connection:
-            for rows in self._rows(connection, query):
-                _read_resources(connection, {row[18] for row in rows}, resources)
-                yield batch_of_rows(rows, resources, shared)
+            found = self._rows(connection, query)
+            while True:
+                with uncollected():
+                    rows = next(found, None)
+                    if rows is None:
+                        return
+                    _read_resources(connection, {row[18] for row in rows}, resources)
+                    batch = batch_of_rows(rows, resources, shared)
+                    del rows
+                yield batch
 
     def _rows(self, connection: sqlite3.Connection, query: SpanQuery) -> Iterator[list[codec.Row]]:
         dead = self._dead_processes(connection)
