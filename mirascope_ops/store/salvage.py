@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops.exceptions import StoreError
-from mirascope_ops.store import codec
+from mirascope_ops.store import codec, pages
 from mirascope_ops.store.lock import FileLock
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class Repair:
         spans: How many spans were saved.
         runs: How many entries into sessions.
         annotations: How many annotations.
-        unreadable: In how many places something could not be read; each may have held several records, or none.
+        unreadable: In how many places, at least, something could not be read; each may have held several records, or
+            none.
 
     Example:
         >>> from pathlib import Path
@@ -138,8 +139,30 @@ def _copy(damaged: Path, new: Path) -> tuple[int, int, int, int]:
                 target.executemany(write, [row for row in mended if row is not None])
             target.execute("COMMIT")
             unreadable += reading.unreadable
+        if unreadable:
+            unreadable = max(1, unreadable - _copy_from_pages(damaged, target))
+        for table in _TABLES:
             counts[table] = target.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - our own name
     return counts["spans"], counts["runs"], counts["annotations"], unreadable
+
+
+def _copy_from_pages(damaged: Path, target: sqlite3.Connection) -> int:
+    """Copy the rows to which SQLite finds no way; returns how many there were."""
+    tables: dict[int, tuple[str, list[str]]] = {}
+    for table in _TABLES:  # no two of them have as many columns
+        columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+        tables[len(columns)] = table, columns
+    saved = 0
+    target.execute("BEGIN")
+    for row_id, values in pages.rows(damaged):
+        table, columns = tables.get(len(values), ("", []))
+        row = _mended(table, columns, (row_id, *values[1:])) if table else None
+        if row is not None:
+            marks = ", ".join("?" * len(row))
+            with contextlib.suppress(sqlite3.Error, OverflowError):  # no values of these columns
+                saved += target.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row).rowcount  # noqa: S608 - our own name
+    target.execute("COMMIT")
+    return saved
 
 
 def _mended(table: str, columns: Sequence[str], row: tuple[Any, ...]) -> tuple[Any, ...] | None:

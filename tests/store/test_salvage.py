@@ -101,6 +101,31 @@ def test_whatever_pages_are_damaged_a_sound_file_comes_of_it(filled, seed):
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+@pytest.mark.parametrize("also", ["nothing else", "in the log"])
+def test_rows_are_saved_to_which_no_way_leads_any_more(tmp_path, filled, also, make):
+    if also == "in the log":  # as after a kill: nobody wrote the log back
+        with contextlib.closing(SqliteStore(filled)) as store:
+            store.write([make.span(name="logged", attributes={"text": "x" * 9000})])
+            copies = [(file, file.read_bytes()) for file in filled.parent.glob("spans.db-wal")]
+            content = filled.read_bytes()
+        filled.write_bytes(content)
+        for file, log in copies:
+            file.write_bytes(log)
+    with contextlib.closing(sqlite3.connect(f"{filled.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+        root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'spans'").fetchone()[0]
+    damage(filled, [0, root - 1])
+
+    done = salvage.repair(filled)
+
+    assert done.spans == 500 + (also == "in the log")
+    assert (done.runs, done.annotations) == (20, 20)
+    with contextlib.closing(SqliteStore(filled)) as store:
+        spans = store.spans(SpanQuery())
+        assert {span.attributes["text"] for span in spans} <= {"x" * 1500, "x" * 9000}
+        assert {span.resource["n"] for span in spans if span.resource} == {0, 1, 2}
+        assert len(store.sessions(SessionQuery())) == 20
+
+
 def test_texts_that_are_damaged_cost_no_more_than_themselves(path, make):
     with contextlib.closing(SqliteStore(path)) as store:
         store.write([make.span(name="hurt", attributes={"text": "x" * 20_000}), make.span(name="whole")])
