@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from mirascope_ops.store.records import AnnotationRecord, RunRecord, SpanRecord
 
 
+class ArchiveError(StoreError):
+    """The archive cannot be written: nothing that belongs there was deleted."""
+
+
 def add(
     folder: Path, spans: Sequence[SpanRecord], runs: Sequence[RunRecord], annotations: Sequence[AnnotationRecord]
 ) -> Path:
@@ -33,7 +37,7 @@ def add(
         The file. It is on the disk when this returns.
 
     Raises:
-        StoreError: It cannot be written.
+        ArchiveError: It cannot be written.
     """
     about: dict[tuple[str, str], list[AnnotationRecord]] = {}
     for annotation in annotations:
@@ -52,7 +56,7 @@ def add(
         with path.open("rb") as file:
             os.fsync(file.fileno())
     except OSError as error:
-        raise StoreError(
+        raise ArchiveError(
             f"Traces could not be written to the archive {folder} ({error.strerror or error}), and were not deleted: "
             "make room there, or set MIRASCOPE_OPS_ARCHIVE to another folder."
         ) from error

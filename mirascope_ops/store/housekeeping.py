@@ -85,15 +85,18 @@ class Housekeeping:
                 self._purging.start()
 
     def _purge(self) -> None:
+        from mirascope_ops.store.archive import ArchiveError
+
         store = self._kept.store
         retention = getattr(store, "retention", None)
         if retention is None:
             return
         try:
             store.purge(retention.max_age_ns, retention.max_bytes, stopped=self._stop.is_set)  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - stores with a retention have it
-        except StoreError as error:
-            if not self._stop.is_set():
-                guard.warn_once("purge", f"mirascope_ops could not enforce the store's retention: {error}")
+        except ArchiveError as error:
+            guard.warn_once("purge", f"mirascope_ops could not enforce the store's retention: {error}")
+        except StoreError:  # of which the next write tells; what is too old goes an hour later
+            pass
         except Exception as error:  # noqa: BLE001 - the program goes on
             guard.report("enforcing the store's retention", error)
 

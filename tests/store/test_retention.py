@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import stat
+import threading
 import time
 
 import pytest
 
 from mirascope_ops import ConfigurationError, StoreError, ops
-from mirascope_ops.store import location, rescue, retention
+from mirascope_ops.core import guard
+from mirascope_ops.store import housekeeping, location, rescue, retention
 from mirascope_ops.store import recorder as recorders
 from mirascope_ops.store.memory import MemoryStore
 from mirascope_ops.store.protocol import Retention
@@ -128,6 +130,30 @@ def test_the_thread_enforces_the_retention_without_being_asked(monkeypatch, tmp_
         while active.store.spans(SpanQuery()):
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+def test_an_archive_that_cannot_be_written_is_told_and_a_store_that_cannot_is_told_by_writing(
+    monkeypatch, tmp_path, path, make, caplog
+):
+    reported = set(guard._reported)
+    guard._reported.clear()
+    folder = tmp_path / "archive"
+    folder.write_text("in the way")
+    store = SqliteStore(path, retention=Retention(max_age_days=1.0, archive=folder))
+    store.write([make.span(name="old")])
+    active = recorders.Recorder(store)
+    keeping = housekeeping.Housekeeping(active, threading.Event())
+
+    keeping._purge()
+    told = [record.getMessage() for record in caplog.records]
+    store.close()
+    keeping._purge()
+
+    assert [record.getMessage() for record in caplog.records] == told
+    assert len(told) == 1
+    assert str(folder) in told[0]
+    guard._reported.clear()
+    guard._reported.update(reported)
 
 
 def test_memory_has_no_retention_to_set():
