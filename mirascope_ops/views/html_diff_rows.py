@@ -147,11 +147,12 @@ def _kept(rows: Sequence[Delta], most: int) -> list[Delta]:
             missing.append(above)
         if len(chosen) + len(missing) <= most:
             chosen.update(missing)
-    for place, row in enumerate(rows):
+    # Then the top of the tree, and what is left of the room from the first row on: parents come before children.
+    top = [place for place, row in enumerate(rows) if row.pair.depth <= 1]
+    for place in (*top, *range(len(rows))):
         if len(chosen) >= most:
             break
-        if row.pair.depth <= 1:
-            chosen.add(place)
+        chosen.add(place)
     return [rows[place] for place in sorted(chosen)]
 
 

@@ -318,3 +318,12 @@ def test_the_bundle_has_every_form_and_those_that_were_asked_for(runs):
     assert list(diff._repr_mimebundle_()) == ["application/vnd.mirascope.ops.spans+json", "text/html", "text/plain"]
     assert list(diff._repr_mimebundle_(include=["text/plain"])) == ["text/plain"]
     assert diff._repr_mimebundle_()["application/vnd.mirascope.ops.spans+json"]["type"] == "diff"
+
+
+def test_a_deep_tree_without_changes_is_shown_from_the_top(span):
+    run = [span(f"{n:016}", f"{n - 1:016}" if n else None, f"level {n}", n, 2_000 - n) for n in range(500)]
+
+    shown = words(diff_html(compare(run, later(run))))
+
+    assert "level 3: other level 2" in shown
+    assert re.search(r"\d+ more spans: .to_pandas\(\)", shown)
