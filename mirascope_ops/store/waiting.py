@@ -1,7 +1,7 @@
 """Ended spans on their way to the store: a queue that the traced program never waits for, bounded by count and bytes.
 
 To measure every span would cost the program more than to append it. So the size of what waits is looked at once in
-every 256 spans: the bound on bytes may be passed by what so many spans hold.
+every 256 spans, and of every seventh of these: the bound on bytes may be passed by what so many spans hold.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MAX_SPANS = 100_000
 MAX_BYTES = 256 * 1024**2
 _LOOK: Final = 255  # a span that comes when so many wait, or 511, 767, ..., has all before it measured
+_SAMPLED: Final = 7  # every so many are measured: a prime, which is in step with nothing
 _BARE = 400  # bytes of a span with nothing in it
 _ARGUMENTS, _OUTPUT, _EXTRA, _EVENTS = 11, 12, 13, 14  # where an EndedSpan has what may be large
 
@@ -76,8 +77,14 @@ class Waiting:
         spans = self._spans
         if self._ring:
             spans.append(ended)
-            self._measure(1 if len(spans) > MAX_SPANS else _LOOK + 1)
-            while spans and (len(spans) > MAX_SPANS or self._bytes > MAX_BYTES):
+            if len(spans) > MAX_SPANS:
+                spans.popleft()
+                self.dropped += 1
+                self._bytes -= self._bytes // MAX_SPANS
+                if self.dropped & _LOOK:  # where nobody ever reads, every call comes here
+                    return
+            self._measure(_LOOK + 1)
+            while spans and self._bytes > MAX_BYTES:
                 self._bytes -= size_of(spans.popleft())
                 self.dropped += 1
         elif len(spans) < MAX_SPANS and not self._full:
@@ -93,8 +100,10 @@ class Waiting:
             )
 
     def _measure(self, newest: int) -> None:
+        """Add what the newest so many take, by a sample: to look at each would cost every call as much as appending."""
+        step = min(_SAMPLED, newest)
         try:
-            self._bytes += sum(size_of(self._spans[-index]) for index in range(1, newest + 1))
+            self._bytes += sum(size_of(self._spans[-index]) for index in range(1, newest + 1, step)) * step
         except IndexError:  # the writer took them meanwhile
             self._bytes = 0
 
