@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 os.environ["MIRASCOPE_OPS_STORE"] = ":memory:"
 sys.path.insert(0, str(ROOT / "notebooks"))  # the loopback model stands beside the notebooks that use it
 sys.path.insert(0, str(ROOT / "tests"))  # tests are no package: sample_records is imported by its name
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.load_profile("untimed")
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
