@@ -1,7 +1,7 @@
 """Ended spans on their way to the store: a queue that the traced program never waits for, bounded by count and bytes.
 
-To measure every span would cost the program more than to append it. So the size of what waits is looked at once in
-every 256 spans, and of every seventh of these: the bound on bytes may be passed by what so many spans hold.
+To measure every span would cost the program more than to append it. So the size of what waits is estimated, once in
+every 256 spans, from one in eight of them: the bound on bytes may be passed by what so many spans hold.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 MAX_SPANS = 100_000
 MAX_BYTES = 256 * 1024**2
-_LOOK: Final = 255  # a span that comes when so many wait, or 511, 767, ..., has all before it measured
+_LOOK: Final = 255  # a span that comes when so many wait, or 511, 767, ..., has those before it looked at
+_STEP: Final = 8  # one in so many is measured
 _SAMPLED: Final = 7  # every so many are measured: a prime, which is in step with nothing
 _BARE = 400  # bytes of a span with nothing in it
-_ARGUMENTS, _OUTPUT, _EXTRA, _EVENTS = 11, 12, 13, 14  # where an EndedSpan has what may be large
+_EVENTS: Final = 14
+_LARGE: Final = slice(11, _EVENTS + 1)  # where an EndedSpan has arguments, output, attributes and events
 
 
 class Waiting:
@@ -44,7 +46,8 @@ class Waiting:
         self.dropped = 0
         self._ring = ring
         self._spans: deque[EndedSpan] = deque()
-        self._bytes = 0  # of those that were measured
+        self._mean = 0.0  # bytes of a span that waits
+        self._looks = 0
         self._full = False  # by bytes
 
     def __len__(self) -> int:
@@ -62,34 +65,32 @@ class Waiting:
     def some(self, most: int) -> list[EndedSpan]:
         """Take out the oldest, no more than so many; others may put some in meanwhile."""
         spans = self._spans
-        count = len(spans)
-        taken = [spans.popleft() for _ in range(min(most, count))]
-        self._bytes = self._bytes * (count - len(taken)) // count if count else 0
+        taken = [spans.popleft() for _ in range(min(most, len(spans)))]
         self._full = self._bytes > MAX_BYTES
         return taken
 
     def put_back(self, spans: Sequence[EndedSpan]) -> None:
         """Put spans in front again that could not be stored."""
-        self._bytes += sum(map(size_of, spans))
+        total = self._bytes + sum(map(size_of, spans))
         self._spans.extendleft(reversed(spans))
+        self._mean = total / max(1, len(self._spans))
+
+    @property
+    def _bytes(self) -> float:
+        return self._mean * len(self._spans)
 
     def _take_and_look(self, ended: EndedSpan) -> None:
         spans = self._spans
         if self._ring:
             spans.append(ended)
-            if len(spans) > MAX_SPANS:
+            if (len(spans) + self.dropped) & _LOOK == 0:
+                self._look()
+            while spans and (len(spans) > MAX_SPANS or self._bytes > MAX_BYTES):
                 spans.popleft()
-                self.dropped += 1
-                self._bytes -= self._bytes // MAX_SPANS
-                if self.dropped & _LOOK:  # where nobody ever reads, every call comes here
-                    return
-            self._measure(_LOOK + 1)
-            while spans and self._bytes > MAX_BYTES:
-                self._bytes -= size_of(spans.popleft())
                 self.dropped += 1
         elif len(spans) < MAX_SPANS and not self._full:
             spans.append(ended)
-            self._measure(_LOOK + 1)
+            self._look()
             self._full = self._bytes > MAX_BYTES
         else:
             self.dropped += 1
@@ -99,21 +100,32 @@ class Waiting:
                 "`ops.store.stats()` counts them.",
             )
 
-    def _measure(self, newest: int) -> None:
-        """Add what the newest so many take, by a sample: to look at each would cost every call as much as appending."""
-        step = min(_SAMPLED, newest)
-        try:
-            self._bytes += sum(size_of(self._spans[-index]) for index in range(1, newest + 1, step)) * step
-        except IndexError:  # the writer took them meanwhile
-            self._bytes = 0
+    def _look(self) -> None:
+        """Take the newest spans into the mean."""
+        self._looks += 1
+        count = len(self._spans)
+        newest = min(count, _LOOK + 1)
+        try:  # not always the same ones, in case large spans come at equal distances
+            sizes = [
+                size_of(self._spans[-place]) for place in range(1 + self._looks % min(_STEP, newest), newest + 1, _STEP)
+            ]
+        except (IndexError, ZeroDivisionError):  # the writer took them meanwhile
+            return
+        self._mean += (sum(sizes) / len(sizes) - self._mean) * newest / count
 
 
 def size_of(ended: EndedSpan) -> int:
-    """Estimate the bytes that a span takes."""
-    if len(ended) <= _EVENTS:
-        return _BARE
-    attributes = size_of_attributes(ended[_EXTRA], *(event[2] for event in ended[_EVENTS] or ()))
-    return attributes + _size(ended[_ARGUMENTS]) + _size(ended[_OUTPUT])
+    """Estimate the bytes that a span takes; most have arguments and a result that are text, and no more."""
+    size = _BARE
+    if len(ended) > _EVENTS:
+        arguments, output, extra, events = ended[_LARGE]
+        if arguments is not None:
+            size += len(arguments)
+        if output is not None:
+            size += len(output) if type(output) is str else _size(output)
+        if extra or events:
+            size = size - _BARE + size_of_attributes(extra, *(event[2] for event in events or ()))
+    return size
 
 
 def size_of_attributes(*attributes: Mapping[str, Any] | None) -> int:

@@ -117,3 +117,16 @@ def test_a_size_counts_all_that_may_be_large():
 
     assert bare < 1000
     assert size_of(tuple(full)) >= 4000
+
+
+@given(st.integers(1, 40), st.integers(0, 39), st.booleans())
+def test_large_spans_at_equal_distances_are_seen(period, place, ring):
+    queue = Waiting(ring=ring)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(waiting, "MAX_BYTES", 4_000_000)
+        for number in range(20_000):
+            queue.take(ended(number, "x" * (50_000 if number % period == place else 0)))
+
+        waits = sum(map(size_of, queue.some(20_000)))
+
+    assert waits <= 1.5 * 4_000_000 + LOOKED_AT * 50_000
