@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -152,10 +152,11 @@ class CallSite:
             Two texts of JSON objects, keyed by parameter.
         """
         found: Any = orjson.loads(arguments)
-        by_position = isinstance(found, list)
-        values: dict[str, Any] = (
-            dict(zip(self._positional, cast("list[Any]", found), strict=False)) if by_position else found
-        )
+        values: dict[str, Any] = found
+        if arguments[0] == "[":
+            values = dict(zip(self._positional, found, strict=False))
+            if not self._defaults:  # the common case, and the fast one
+                return self._types_text(values, {}), orjson.dumps(values).decode()
         odd: dict[str, str] = values.pop(_TYPES, None) or {}
         for name, default in self._defaults.items():
             if name not in values:

@@ -201,6 +201,7 @@ class _Attributes:
         self.texts: list[str | None] = []
         self._beginnings: dict[tuple[int, int], tuple[dict[str, Any], str]] = {}
         self._calls: dict[tuple[int, str], tuple[str, str, str]] = {}
+        self._types: dict[str, str] = {}
 
     def add(  # noqa: PLR0917 - a span's parts, in the order in which it has them
         self, site: CallSite | None, stamp: Stamp | None, arguments: str | None, output: Any, extra: Any, origin: Origin
@@ -216,7 +217,7 @@ class _Attributes:
         if site is not None and arguments is not None:
             call = self._calls.get((id(site), arguments))
             if call is None:
-                call = self._calls[id(site), arguments] = _described(site, arguments)
+                call = self._calls[id(site), arguments] = self._describe(site, arguments)
             attributes[keys.ARG_TYPES], attributes[keys.ARG_VALUES], more = call
             text += more
         if extra or not (output is None or type(output) is bool or (type(output) is str and output.isascii())):
@@ -238,7 +239,9 @@ class _Attributes:
         found = assemble(site, stamp, None, None, None)
         return dict(codec.plain(found)), codec.encode(found)[:-1]
 
-
-def _described(site: CallSite, arguments: str) -> tuple[str, str, str]:
-    types, values = site.describe(arguments)
-    return types, values, f",{_TYPES}{orjson.dumps(types).decode()},{_VALUES}{orjson.dumps(values).decode()}"
+    def _describe(self, site: CallSite, arguments: str) -> tuple[str, str, str]:
+        types, values = site.describe(arguments)
+        written = self._types.get(types)
+        if written is None:
+            written = self._types[types] = f",{_TYPES}{orjson.dumps(types).decode()},{_VALUES}"
+        return types, values, written + orjson.dumps(values).decode()

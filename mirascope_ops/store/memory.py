@@ -147,6 +147,8 @@ class MemoryStore:
             for run in sorted(self._runs.values(), key=lambda run: run.start):
                 runs.setdefault(run.session_id, []).append(run)
             everything = list(self._spans.values())
+        if wanted is not None:
+            everything = kept.in_sessions_or_runs(everything, wanted, ())
         heads: dict[str, list[Head]] = {}
         for head in map(kept.head_of, everything):
             if head.session_id is not None:
