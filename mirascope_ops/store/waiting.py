@@ -20,7 +20,6 @@ MAX_SPANS = 100_000
 MAX_BYTES = 256 * 1024**2
 _LOOK: Final = 255  # a span that comes when so many wait, or 511, 767, ..., has those before it looked at
 _STEP: Final = 8  # one in so many is measured
-_SAMPLED: Final = 7  # every so many are measured: a prime, which is in step with nothing
 _BARE = 400  # bytes of a span with nothing in it
 _EVENTS: Final = 14
 _LARGE: Final = slice(11, _EVENTS + 1)  # where an EndedSpan has arguments, output, attributes and events
