@@ -11,7 +11,7 @@ const MARK = 2; // pixels
 const TOP = 2;
 const HEIGHT = ROW - 4;
 const DIMMED = 0.15;
-const SHADES = 4; // of how busy a mark was
+const SHADES = 4; // of how busy a mark was, and how much of it failed
 const LABELLED = 24;
 const TICKED = 12;
 
@@ -20,13 +20,15 @@ interface Run {
   scene: Scene | null;
   colour: string;
   alpha: number;
+  /** How much failed: of the height, so many of as many parts as there are shades. */
+  failed: number;
   y: number;
   step: number;
   first: number;
   last: number;
 }
 
-const NO_RUN: Run = { scene: null, colour: "", alpha: 0, y: 0, step: 0, first: 0, last: Number.NaN };
+const NO_RUN: Run = { scene: null, colour: "", alpha: 0, failed: 0, y: 0, step: 0, first: 0, last: Number.NaN };
 
 export class Bars {
   /** How many rectangles the last frame drew. */
@@ -95,17 +97,21 @@ export class Bars {
     const { colours, layout, matches, spans } = scene;
     const { lanes } = layout;
     const span = lanes.order[widest]!;
-    const failed = colours.error >= 0 && lanes.errors[to]! > lanes.errors[from]!;
-    const paint = colours.paints[failed ? colours.error : colours.codes[span]!]!;
+    const share = colours.error < 0 ? 0 : (lanes.errors[to]! - lanes.errors[from]!) / (to - from);
+    // A few errors among many spans are a red cap, not a red row.
+    const failed = Math.ceil(Math.sqrt(share) * SHADES);
+    const code = colours.codes[span]!;
+    const paint = colours.paints[code === colours.error && failed < SHADES ? wellCode(scene, span) : code]!;
     const busy = Math.min(1, (lanes.busy[to]! - lanes.busy[from]!) / step);
     const fits = !matches || matches.before[to]! > matches.before[from]!;
-    const alpha = !fits ? DIMMED : failed ? 1 : 0.45 + (0.55 * Math.ceil(busy * SHADES)) / SHADES;
-    const colour = spans.leaf[span] || failed ? paint.solid : paint.tint;
+    const alpha = fits ? 0.45 + (0.55 * Math.ceil(busy * SHADES)) / SHADES : DIMMED;
+    const colour = spans.leaf[span] ? paint.solid : paint.tint;
     const { run } = this;
-    if (run.last + 1 === mark && run.colour === colour && run.alpha === alpha && run.y === y) run.last = mark;
+    const same = run.colour === colour && run.alpha === alpha && run.failed === failed && run.y === y;
+    if (same && run.last + 1 === mark) run.last = mark;
     else {
       this.flush();
-      this.run = { scene, colour, alpha, y, step, first: mark, last: mark };
+      this.run = { scene, colour, alpha, failed, y, step, first: mark, last: mark };
     }
     if (!matches || !fits) return;
     this.flush();
@@ -119,7 +125,13 @@ export class Bars {
     const left = this.x(run.scene, run.first, run.step);
     context.globalAlpha = run.alpha;
     context.fillStyle = run.colour;
-    context.fillRect(left, run.y + TOP, (run.last - run.first + 1) * MARK, HEIGHT);
+    const width = (run.last - run.first + 1) * MARK;
+    context.fillRect(left, run.y + TOP, width, HEIGHT);
+    if (run.failed > 0) {
+      context.globalAlpha = run.alpha === DIMMED ? DIMMED : 1;
+      context.fillStyle = run.scene.theme.error;
+      context.fillRect(left, run.y + TOP, width, (HEIGHT * run.failed) / SHADES);
+    }
     this.run = NO_RUN;
     this.drawn++;
   }
@@ -235,4 +247,9 @@ export class Bars {
       at = lowerBound(events.time, events.time[at]! + step, at + 1, end);
     }
   }
+}
+
+/** The code that a span that failed would have, had it not. */
+function wellCode({ colours, spans }: Scene, span: number): number {
+  return colours.error === spans.kinds.length ? spans.kind[span]! : 0;
 }
