@@ -104,7 +104,9 @@ def _odd_inside(value: Any, kind: type[Any]) -> str | None:
         if looked > _MOST or depth > _DEPTH:  # then it is cut, or holds itself
             return None
         below: list[Any] = []
-        for inner in set(map(type, level)) - _PLAIN:
+        for inner in dict.fromkeys(map(type, level)):  # not a set: the same words in every run
+            if inner in _PLAIN:
+                continue
             some = [item for item in level if type(item) is inner]
             found = _odd_among(some, inner)
             if found is not None:

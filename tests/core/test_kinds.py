@@ -125,3 +125,11 @@ def test_no_code_of_a_value_is_run_and_cycles_end():
 )
 def test_which_annotations_leave_the_type_open(annotation, expected):
     assert kinds.is_open(annotation) is expected
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_of_several_types_the_first_is_told(attempt):
+    values = [type(f"Kind{number}", (), {})() for number in range(20)]
+
+    assert kinds.odd(values).endswith(".Kind0")
+    assert kinds.odd([1, "a", *reversed(values)]).endswith(".Kind19")
