@@ -231,7 +231,7 @@ class _Walk:
         if isinstance(value, ModuleType):
             if is_foreign_module(value.__name__):
                 return []
-        elif isinstance(value, type) or is_foreign_module(module_of(type(value))):
+        elif isinstance(value, type) or is_foreign_module(module_of(cast("type[Any]", type(value)))):
             return []
         namespace: Any = getattr(value, "__dict__", {})
         found: list[Any] = []
@@ -302,7 +302,11 @@ class _Walk:
 
     def _watch(self, namespace: Any, name: str, value: Any) -> None:
         """Remember what a name stood for; large foreign values are not kept alive for it."""
-        if isinstance(value, _KEPT) or value is _MISSING or not is_foreign_module(module_of(type(value))):
+        if (
+            isinstance(value, _KEPT)
+            or value is _MISSING
+            or not is_foreign_module(module_of(cast("type[Any]", type(value))))
+        ):
             self._watched.setdefault(id(namespace), _Watch(namespace, {})).names[name] = value
 
 
