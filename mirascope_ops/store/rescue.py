@@ -45,13 +45,16 @@ class Rescue:
         self._tried = 0  # how many of the places are in use or cannot be used
         self.places = (path.with_name(path.name + ".rescue"), location.local_folder() / f"rescue-{digest}.db")
 
-    def opened(self, patience: float = _PATIENCE) -> SqliteStore:
+    def opened(self, patience: float | None = None) -> SqliteStore:
         """Open the store itself.
+
+        Args:
+            patience: Seconds to wait for another process that holds the file; five where None.
 
         Raises:
             StoreError: It cannot be opened.
         """
-        return SqliteStore(self.path, retention=self.retention, patience=patience)
+        return SqliteStore(self.path, retention=self.retention, patience=_PATIENCE if patience is None else patience)
 
     def open(self, error: StoreError) -> Store:
         """Open the next place that can be written; memory is the last. Warns of it.
