@@ -186,6 +186,8 @@ class LiveFeed:
     def _is_ours(self, stamp: Stamp | None) -> bool:
         if stamp is None:
             return False
+        if stamp.run_id is None:  # a session that another library's span names
+            return stamp.session_id == self._context.id
         known = self._runs.get(stamp.run_id)
         if known is None:
             active = recorder.active()
