@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from math import isfinite
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from mirascope_ops.core.outline import type_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PLAIN_NAMES: Final = frozenset(("str", "bool", "int", "float", "list", "dict", "NoneType"))
 """How types are called whose values JSON holds as they are."""
@@ -88,8 +91,12 @@ def _odd_atom(value: Any, kind: type[Any]) -> str | None:
 
 def _odd_container(value: Any, kind: type[Any]) -> str | None:
     if kind is dict:
-        return None if set(map(type, value)) <= _KEY_TYPES else KEYS
+        return _odd_keys(value)
     return None if kind is list else kind.__name__
+
+
+def _odd_keys(keys: Iterable[Any]) -> str | None:
+    return None if set(map(type, islice(keys, _MOST))) <= _KEY_TYPES else KEYS
 
 
 def _odd_inside(value: Any, kind: type[Any]) -> str | None:
@@ -97,7 +104,7 @@ def _odd_inside(value: Any, kind: type[Any]) -> str | None:
 
     All values of one depth are looked at together, by calls of C: mostly their types tell.
     """
-    level: list[Any] = list(value.values() if kind is dict else value)
+    level: list[Any] = list(islice(value.values() if kind is dict else value, _MOST + 1))
     looked = depth = 0
     while level:
         looked, depth = looked + len(level), depth + 1
@@ -112,9 +119,9 @@ def _odd_inside(value: Any, kind: type[Any]) -> str | None:
             if found is not None:
                 return found
             if inner is dict:
-                below += chain.from_iterable(map(_values, some))
+                below += islice(chain.from_iterable(map(_values, some)), _MOST + 1)
             elif inner is list:
-                below += chain.from_iterable(some)
+                below += islice(chain.from_iterable(some), _MOST + 1)
         level = below
     return None
 
@@ -122,7 +129,7 @@ def _odd_inside(value: Any, kind: type[Any]) -> str | None:
 def _odd_among(some: list[Any], kind: type[Any]) -> str | None:
     """Return the words for values of one type if one of them is not plain."""
     if kind is dict:
-        return None if set(map(type, chain.from_iterable(some))) <= _KEY_TYPES else KEYS
+        return _odd_keys(chain.from_iterable(some))
     if kind is list:
         return None
     if kind is float:
