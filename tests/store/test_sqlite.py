@@ -22,7 +22,8 @@ from mirascope_ops.store.sqlite import SqliteStore
 
 PREAMBLE = """
 import os, sys, time
-sys.path.insert(0, os.path.dirname(sys.argv[2]))
+here = os.path.dirname(sys.argv[2])
+sys.path[:0] = [here, os.path.dirname(here)]  # of conftest, and of the sample records that it imports
 from conftest import Make
 from mirascope_ops.store.records import SessionQuery, SpanQuery
 from mirascope_ops.store.sqlite import SqliteStore
