@@ -39,6 +39,7 @@ class _Scope:
     def __init__(self, header: str, log: list[str]) -> None:
         self.name = header.split()[1]
         self.quiet = "-q" in header
+        self.live = False
         self.log = log
 
     def __enter__(self) -> None:
