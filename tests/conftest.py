@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -77,3 +78,16 @@ def run_python(tmp_path: Path) -> Callable[..., str]:
 
     run.store = store
     return run
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]]:
+    """What is logged, with no memory of what other tests logged."""
+    from mirascope_ops.core import guard
+
+    reported = set(guard._reported)
+    guard._reported.clear()
+    caplog.set_level(logging.WARNING, logger="mirascope_ops")
+    yield lambda: [record.getMessage() for record in caplog.records]
+    guard._reported.clear()
+    guard._reported.update(reported)

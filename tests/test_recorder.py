@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import subprocess
@@ -15,7 +14,6 @@ from contextlib import contextmanager
 import pytest
 
 from mirascope_ops import StoreError, ops
-from mirascope_ops.core import guard
 from mirascope_ops.core.span import open_spans
 from mirascope_ops.store import housekeeping, waiting
 from mirascope_ops.store import recorder as recorders
@@ -40,17 +38,6 @@ def any_store(request, tmp_path):
         made = recorders.Recorder(SqliteStore(tmp_path / "spans.db"), threaded=True)
     with recorders.replaced(made) as active:
         yield active
-
-
-@pytest.fixture
-def logged(caplog):
-    """What is logged, with no memory of what other tests logged."""
-    reported = set(guard._reported)
-    guard._reported.clear()
-    caplog.set_level(logging.WARNING, logger="mirascope_ops")
-    yield lambda: [record.getMessage() for record in caplog.records]
-    guard._reported.clear()
-    guard._reported.update(reported)
 
 
 def names(store):

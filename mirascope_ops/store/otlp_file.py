@@ -6,23 +6,22 @@ first: https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/ma
 
 from __future__ import annotations
 
-import gc
 import re
 import struct
 import warnings
 import zlib
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, cast
 
 from mirascope_ops.exceptions import ConfigurationError, FormatError
 from mirascope_ops.store import files, otlp, otlp_json, otlp_json_reading, otlp_protobuf, otlp_runs, otlp_writing
+from mirascope_ops.store.collection import uncollected
 from mirascope_ops.store.records import RunRecord
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from mirascope_ops.store.otlp import Exported, Scope, WireSpan
 
@@ -78,7 +77,7 @@ def write(
     ):
         more = True
         while more:
-            with _uncollected():
+            with uncollected():
                 chunk = list(islice(source, _SPANS_A_DOCUMENT))
                 more = bool(chunk)
                 data = _encoded(_grouped(chunk, known), protobuf=protobuf) if chunk else b""
@@ -102,21 +101,6 @@ def _encoded(groups: list[tuple[Scope, list[WireSpan]]], *, protobuf: bool) -> b
         return otlp_json.document(groups) + b"\n"
     data = otlp_protobuf.message(groups)
     return _LENGTH.pack(len(data)) + data
-
-
-@contextmanager
-def _uncollected() -> Generator[None]:
-    """Pause the collection of cycles for one document: it would walk through thousands of objects that soon go.
-
-    Without, more than half of the time goes into it when a hundred thousand spans are in memory.
-    """
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _format_of(path: Path, wanted: str | None) -> str:
@@ -251,7 +235,7 @@ def _json(file: IO[bytes], problems: _Problems) -> Iterator[Exported | RunRecord
             continue
         where = f"line {number}"
         try:
-            with _uncollected():
+            with uncollected():
                 found = list(_documents(otlp_json_reading.loads(text), where, problems, known))
         except FormatError:
             raise
@@ -336,7 +320,7 @@ def _protobuf(file: IO[bytes], problems: _Problems, *, alone: bool) -> Iterator[
         if data is None or (alone and not data):
             return
         try:
-            with _uncollected():
+            with uncollected():
                 found = list(_spans_of(otlp_protobuf.loads(data), where, problems, known))
         except FormatError:
             raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sqlite3
 import stat
@@ -14,7 +13,6 @@ import time
 import pytest
 
 from mirascope_ops import StoreError, ops
-from mirascope_ops.core import guard
 from mirascope_ops.store import location, rescue, schema
 from mirascope_ops.store import recorder as recorders
 from mirascope_ops.store.memory import MemoryStore
@@ -29,16 +27,6 @@ def local(monkeypatch, tmp_path):
     monkeypatch.setattr(location, "local_folder", lambda: folder)
     monkeypatch.setattr(rescue, "_PATIENCE", 0.3)
     return folder
-
-
-@pytest.fixture
-def logged(caplog):
-    reported = set(guard._reported)
-    guard._reported.clear()
-    caplog.set_level(logging.WARNING, logger="mirascope_ops")
-    yield lambda: [record.getMessage() for record in caplog.records]
-    guard._reported.clear()
-    guard._reported.update(reported)
 
 
 @pytest.fixture

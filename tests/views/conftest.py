@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from mirascope_ops.analysis.rows import SessionCard, SpanRow, Turn
 from mirascope_ops.analysis.stats import totals
@@ -465,6 +466,18 @@ def hostile_spans() -> list[SpanRow]:
     other = call(HOSTILE + "3", HOSTILE + "1", 4, 2, [user(HOSTILE), user(HOSTILE)], calling, trace_id=HOSTILE)
     tool = make_span(HOSTILE + "4", HOSTILE + "1", HOSTILE, 5, None, kind="tool", status="interrupted", **values)
     return [root, child, other, tool]
+
+
+class HtmlFile(SingleFileSnapshotExtension):
+    """Snapshots that open in a browser."""
+
+    _write_mode = WriteMode.TEXT
+    file_extension = "html"
+
+
+@pytest.fixture
+def html(snapshot):
+    return snapshot.use_extension(HtmlFile)
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 # Tests are no package; the checker of the other views is imported by its name.
 sys.path.insert(0, str(Path(__file__).parent))
 
 from test_html_safety import DIRECT, HOSTILE_TEXT, Checker
+from test_html_safety import check as check_view
 
 from mirascope_ops.analysis.diff import compare
 from mirascope_ops.spandiff import SpanDiff
@@ -44,26 +44,7 @@ def _plain(tag):
 
 
 def check(shown):
-    checker = DiffChecker()
-    checker.feed(shown)
-    checker.close()
-    assert checker.wrong == []
-    assert checker.stack == []
-    assert not DIRECT.search(shown)
-    shown.encode()
-    return checker
-
-
-class HtmlFile(SingleFileSnapshotExtension):
-    """Snapshots that open in a browser."""
-
-    _write_mode = WriteMode.TEXT
-    file_extension = "html"
-
-
-@pytest.fixture
-def html(snapshot):
-    return snapshot.use_extension(HtmlFile)
+    return check_view(shown, DiffChecker())
 
 
 def words(shown: str) -> str:

@@ -70,8 +70,8 @@ class Checker(HTMLParser):
         self.wrong.append("instruction")
 
 
-def check(shown: str) -> Checker:
-    checker = Checker()
+def check(shown: str, checker: Checker | None = None) -> Checker:
+    checker = checker or Checker()
     checker.feed(shown)
     checker.close()
     assert checker.wrong == []

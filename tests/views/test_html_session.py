@@ -4,22 +4,9 @@ import dataclasses
 import re
 
 import pytest
-from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from mirascope_ops.views.budget import MAX_BYTES
 from mirascope_ops.views.html import session_html
-
-
-class HtmlFile(SingleFileSnapshotExtension):
-    """Snapshots that open in a browser."""
-
-    _write_mode = WriteMode.TEXT
-    file_extension = "html"
-
-
-@pytest.fixture
-def html(snapshot):
-    return snapshot.use_extension(HtmlFile)
 
 
 def words(shown: str) -> str:

@@ -4,26 +4,11 @@ import json
 import re
 import time
 
-import pytest
-from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
-
 from mirascope_ops.store.records import AnnotationRecord, EventRecord, LinkRecord
 from mirascope_ops.views.budget import MAX_BYTES
 from mirascope_ops.views.html import span_html, trace_html
 
 T0 = 1_795_548_239_000_000_000
-
-
-class HtmlFile(SingleFileSnapshotExtension):
-    """Snapshots that open in a browser."""
-
-    _write_mode = WriteMode.TEXT
-    file_extension = "html"
-
-
-@pytest.fixture
-def html(snapshot):
-    return snapshot.use_extension(HtmlFile)
 
 
 def body(shown: str) -> str:
