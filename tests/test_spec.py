@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -288,7 +289,7 @@ def test_twenty_concurrent_requests_are_each_in_their_own_session(client, record
 def test_the_server_keeps_no_session_after_a_request(client, recorded):
     client.get("/items/shoe", headers={"X-Session-Id": "visitor-1"})
 
-    session = ops.get_session("visitor-1")
+    while (session := ops.get_session("visitor-1")).card.status == "open" or session.runs[0].end is None:
+        time.sleep(0.01)  # the client has the response before the middleware, and FastAPI's own span, have ended
     assert len(session.runs) == 1
-    assert session.runs[0].end is not None
     assert session.card.status == "ok"
