@@ -89,18 +89,36 @@ def opened(path: Path) -> Generator[tuple[IO[bytes], IO[bytes]]]:
         FormatError: It is compressed by zstd.
         OSError: There is no such file, or it cannot be read.
     """
-    with path.open("rb") as file:
-        magic = file.peek(8)[:8]
-        if magic.startswith(_ZSTD_MAGIC) or magic[4:].startswith(_ZSTD_MAGIC):
-            raise FormatError(
-                f"{path} is compressed by zstd, which is not read here. Decompress it first: zstd -d FILE, or have "
-                "the collector write it without compression."
-            )
-        if magic.startswith(_GZIP_MAGIC):
-            with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
-                yield cast("IO[bytes]", unpacked), file
-        else:
-            yield file, file
+    with path.open("rb") as file, unpacked(file, str(path)) as plain:
+        yield plain, file
+
+
+@contextlib.contextmanager
+def unpacked(stream: IO[bytes], source: str) -> Generator[IO[bytes]]:
+    """Give a stream as it is read: unpacked where it is compressed by gzip.
+
+    Args:
+        stream: A buffered binary file; it need not be seekable.
+        source: What it is, for messages.
+
+    Yields:
+        A binary file.
+
+    Raises:
+        FormatError: It is compressed by zstd.
+    """
+    peeking: Any = stream
+    magic: bytes = peeking.peek(8)[:8]
+    if magic.startswith(_ZSTD_MAGIC) or magic[4:].startswith(_ZSTD_MAGIC):
+        raise FormatError(
+            f"{source} is compressed by zstd, which is not read here. Decompress it first: zstd -d FILE, or have "
+            "the collector write it without compression."
+        )
+    if magic.startswith(_GZIP_MAGIC):
+        with gzip.GzipFile(fileobj=stream, mode="rb") as plain:
+            yield cast("IO[bytes]", plain)
+    else:
+        yield stream
 
 
 class Progress:

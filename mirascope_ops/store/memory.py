@@ -269,7 +269,8 @@ def _candidates(spans: list[Kept], query: SpanQuery) -> list[Kept]:
 def _condition(query: SpanQuery) -> Callable[[SpanRecord], bool] | None:
     """Give the test that a span must pass beyond `_candidates`, or None."""
     both = query.session_ids is not None and query.run_ids is not None and not query.sessions_or_runs
-    if not both and query.trace_prefix is None and all(getattr(query, column) is None for column in _COLUMNS):
+    prefixes = query.trace_prefix, query.span_prefix
+    if not both and prefixes == (None, None) and all(getattr(query, column) is None for column in _COLUMNS):
         return None
     traces, sessions, runs = (
         None if values is None else _cleaned(values) for values in (query.trace_ids, query.session_ids, query.run_ids)
@@ -287,6 +288,7 @@ def _condition(query: SpanQuery) -> Callable[[SpanRecord], bool] | None:
         return (
             (traces is None or span.trace_id in traces)
             and (query.trace_prefix is None or span.trace_id.startswith(query.trace_prefix))
+            and (query.span_prefix is None or span.span_id.startswith(query.span_prefix))
             and in_session_and_run(span)
             and all(getattr(span, column) == value for column, value in equal.items())
             and (query.since is None or span.start >= query.since)

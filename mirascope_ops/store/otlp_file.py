@@ -65,28 +65,60 @@ def write(
         OSError: The file cannot be written.
     """
     place = Path(path).expanduser()
-    protobuf = _format_of(place, format) == "protobuf"
-    if protobuf:
-        otlp_protobuf.traces_data()
-    known = otlp.Resources()
-    source = iter(spans)
-    count = 0
+    parts = encoded(spans, runs=runs, format=_format_of(place, format))
     with (
         files.Progress(progress, total=total, large=files.LARGE_SPANS, unit="spans", title=place.name) as bar,
         files.written(place) as file,
     ):
-        more = True
-        while more:
-            with uncollected():
-                chunk = list(islice(source, _SPANS_A_DOCUMENT))
-                more = bool(chunk)
-                data = _encoded(_grouped(chunk, known), protobuf=protobuf) if chunk else b""
+        for count, data in parts:
             file.write(data)
-            count += len(chunk)
             bar.reach(count)
-        for text in otlp_runs.texts_of(runs):
-            file.write(_runs_encoded(text, protobuf=protobuf))
     return place
+
+
+def encoded(
+    spans: Iterable[Exported],
+    *,
+    runs: Iterable[RunRecord] = (),
+    format: Format,  # noqa: A002 - the word for it
+) -> Iterator[tuple[int, bytes]]:
+    """Give what a file of OTLP holds, some at a time, for wherever it goes.
+
+    Args:
+        spans: The spans.
+        runs: Entries into sessions, which come behind the spans.
+        format: "json" or "protobuf".
+
+    Returns:
+        Parts of the file, each with how many spans are in it and those before it.
+
+    Raises:
+        ImportError: The protobuf format's package is not installed.
+
+    Example:
+        >>> list(encoded([], format="json"))
+        []
+    """
+    protobuf = format == "protobuf"
+    if protobuf:
+        otlp_protobuf.traces_data()  # now, before a file is opened
+    return _parts(iter(spans), runs, protobuf=protobuf)
+
+
+def _parts(source: Iterator[Exported], runs: Iterable[RunRecord], *, protobuf: bool) -> Iterator[tuple[int, bytes]]:
+    known = otlp.Resources()
+    count = 0
+    more = True
+    while more:
+        with uncollected():
+            chunk = list(islice(source, _SPANS_A_DOCUMENT))
+            more = bool(chunk)
+            data = _encoded(_grouped(chunk, known), protobuf=protobuf) if chunk else b""
+        count += len(chunk)
+        if data:
+            yield count, data
+    for text in otlp_runs.texts_of(runs):
+        yield count, _runs_encoded(text, protobuf=protobuf)
 
 
 def _runs_encoded(text: str, *, protobuf: bool) -> bytes:
@@ -103,7 +135,7 @@ def _encoded(groups: list[tuple[Scope, list[WireSpan]]], *, protobuf: bool) -> b
     return _LENGTH.pack(len(data)) + data
 
 
-def _format_of(path: Path, wanted: str | None) -> str:
+def _format_of(path: Path, wanted: Format | None) -> Format:
     if wanted is None:
         named = path.with_suffix("") if path.suffix.lower() == ".gz" else path
         return "protobuf" if named.suffix.lower() in _PROTOBUF_NAMES else "json"
@@ -151,27 +183,61 @@ def read(
     if errors not in {"raise", "skip"}:
         raise ConfigurationError(f"errors={errors!r} means nothing here; expected 'raise' or 'skip'.")
     place = Path(path).expanduser()
-    problems = _Problems(place, skip=errors == "skip")
+    problems = Problems(str(place), skip=errors == "skip")
     with files.opened(place) as (file, on_disk):
         size = place.stat().st_size
         with files.Progress(progress, total=size, large=files.LARGE_BYTES, unit="B", title=place.name) as bar:
-            start = _peeked(file, problems)
-            parts = _json(file, problems) if _is_json(start) else _protobuf(file, problems, alone=start[:1] == _ALONE)
-            for exported in parts:
-                problems.readable += not isinstance(exported, RunRecord)
+            for exported in _read(file, problems):
                 yield exported
                 bar.reach(on_disk.tell())
     problems.tell()
 
 
-class _Problems:
-    """What could not be read of a file: raised, or counted."""
+def read_stream(stream: IO[bytes], problems: Problems) -> Iterator[Exported | RunRecord]:
+    """Read the spans of a stream, as `read` does those of a file.
 
-    def __init__(self, path: Path, *, skip: bool) -> None:
-        self._path = path
+    Args:
+        stream: A buffered binary file, which need not be seekable: a pipe.
+        problems: Takes note of what cannot be read.
+
+    Yields:
+        The spans, and the entries into sessions.
+
+    Raises:
+        FormatError: Something cannot be read, and the problems are to raise.
+        ImportError: It is protobuf, and the package for it is not installed.
+    """
+    with files.unpacked(stream, problems.source) as file:
+        yield from _read(file, problems)
+
+
+def _read(file: IO[bytes], problems: Problems) -> Iterator[Exported | RunRecord]:
+    start = _peeked(file, problems)
+    parts = _json(file, problems) if _is_json(start) else _protobuf(file, problems, alone=start[:1] == _ALONE)
+    for exported in parts:
+        problems.readable += not isinstance(exported, RunRecord)
+        yield exported
+
+
+class Problems:
+    """What could not be read of a file: raised, or counted.
+
+    Args:
+        source: The file, for messages.
+        skip: Whether to count.
+
+    Attributes:
+        source: The file.
+        count: In how many places something could not be read.
+        first: Where the first of them is, and what is wrong there; or "".
+        readable: How many spans could be read.
+    """
+
+    def __init__(self, source: str, *, skip: bool) -> None:
+        self.source = source
         self._skip = skip
-        self._first = ""
-        self._count = 0
+        self.first = ""
+        self.count = 0
         self.readable = 0
 
     def found(self, where: str, error: Exception) -> None:
@@ -186,18 +252,18 @@ class _Problems:
         if not self._skip:
             before = f" {self.readable:,} spans before it can be read:" if self.readable else ""
             raise FormatError(
-                f"{self._path} cannot be read as OTLP at {what}.{before} errors='skip' gives all that can be read."
+                f"{self.source} cannot be read as OTLP at {what}.{before} errors='skip' gives all that can be read."
             ) from None
-        self._count += 1
-        self._first = self._first or what
+        self.count += 1
+        self.first = self.first or what
 
     def tell(self) -> None:
         """Warn of what was left out."""
-        if self._count:
-            places = "1 place was" if self._count == 1 else f"{self._count:,} places were"
+        if self.count:
+            places = "1 place was" if self.count == 1 else f"{self.count:,} places were"
             message = (
-                f"{self._path}: {places} left out, for they cannot be read as OTLP; {self.readable:,} spans could. "
-                f"The first: {self._first}"
+                f"{self.source}: {places} left out, for they cannot be read as OTLP; {self.readable:,} spans could. "
+                f"The first: {self.first}"
             )
             warnings.warn(message, stacklevel=2)
 
@@ -214,7 +280,7 @@ def _is_text(start: bytes) -> bool:
     return text.isascii() and text.decode("ascii").isprintable()
 
 
-def _peeked(file: IO[bytes], problems: _Problems) -> bytes:
+def _peeked(file: IO[bytes], problems: Problems) -> bytes:
     """Give the first bytes of a file, or nothing of an empty one."""
     peek: Any = file
     try:
@@ -227,7 +293,7 @@ def _peeked(file: IO[bytes], problems: _Problems) -> bytes:
 # -- JSON ---------------------------------------------------------------------------------------------------------
 
 
-def _json(file: IO[bytes], problems: _Problems) -> Iterator[Exported | RunRecord]:
+def _json(file: IO[bytes], problems: Problems) -> Iterator[Exported | RunRecord]:
     known = otlp.Resources()
     for number, line in enumerate(_lines(file, problems), 1):
         text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
@@ -249,7 +315,7 @@ def _json(file: IO[bytes], problems: _Problems) -> Iterator[Exported | RunRecord
         yield from found
 
 
-def _whole(text: bytes, file: IO[bytes], problems: _Problems, error: Exception) -> Iterator[Exported | RunRecord]:
+def _whole(text: bytes, file: IO[bytes], problems: Problems, error: Exception) -> Iterator[Exported | RunRecord]:
     known = otlp.Resources()
     rest = list(_lines(file, problems))
     try:
@@ -270,7 +336,7 @@ def _whole(text: bytes, file: IO[bytes], problems: _Problems, error: Exception) 
         yield from _documents(found, f"line {number}", problems, known)
 
 
-def _documents(found: Any, where: str, problems: _Problems, known: otlp.Resources) -> Iterator[Exported | RunRecord]:
+def _documents(found: Any, where: str, problems: Problems, known: otlp.Resources) -> Iterator[Exported | RunRecord]:
     """Give the spans of one document, or of a list of them."""
     several = cast("list[Any]", found) if isinstance(found, list) else None
     for place, document in enumerate([found] if several is None else several):
@@ -287,7 +353,7 @@ def _documents(found: Any, where: str, problems: _Problems, known: otlp.Resource
             problems.found(at, error)
 
 
-def _lines(file: IO[bytes], problems: _Problems) -> Iterator[bytes]:
+def _lines(file: IO[bytes], problems: Problems) -> Iterator[bytes]:
     number = 0
     while True:
         try:
@@ -304,7 +370,7 @@ def _lines(file: IO[bytes], problems: _Problems) -> Iterator[bytes]:
 # -- protobuf -----------------------------------------------------------------------------------------------------
 
 
-def _protobuf(file: IO[bytes], problems: _Problems, *, alone: bool) -> Iterator[Exported | RunRecord]:
+def _protobuf(file: IO[bytes], problems: Problems, *, alone: bool) -> Iterator[Exported | RunRecord]:
     otlp_protobuf.traces_data()
     known = otlp.Resources()
     offset = 0
@@ -331,7 +397,7 @@ def _protobuf(file: IO[bytes], problems: _Problems, *, alone: bool) -> Iterator[
         offset += len(data) + (0 if alone else _LENGTH.size)
 
 
-def _spans_of(found: Any, where: str, problems: _Problems, known: otlp.Resources) -> Iterator[Exported | RunRecord]:
+def _spans_of(found: Any, where: str, problems: Problems, known: otlp.Resources) -> Iterator[Exported | RunRecord]:
     def problem(inner: str, error: Exception) -> None:
         problems.found(f"{where}, {inner}", error)
 

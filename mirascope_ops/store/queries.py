@@ -124,6 +124,14 @@ def _condition(connection: sqlite3.Connection, query: SpanQuery, dead: Collectio
         condition.add("substr(trace_id, 1, ?) = ?", len(query.trace_prefix), query.trace_prefix)
         condition.add("trace_id >= ?", query.trace_prefix)  # the index leads to the first one
         condition.add("trace_id < ?", query.trace_prefix + "\U0010ffff")
+    if query.span_prefix is not None:
+        # By themselves: ids are all in an index, and the spans are not walked through.
+        within = "span_id >= ? AND span_id < ?"
+        condition.add(
+            f"id IN (SELECT id FROM spans WHERE {within})",  # noqa: S608 - values are parameters
+            query.span_prefix,
+            query.span_prefix + "\U0010ffff",
+        )
     for sql, value in (
         ("name = ?", query.name),
         ("cell_id = ?", query.cell_id),

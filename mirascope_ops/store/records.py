@@ -151,6 +151,7 @@ class SpanQuery:
         limit: The newest so many spans; with `whole_traces` the so many traces whose spans found are newest,
             whole. None gives all.
         trace_prefix: Spans of the traces whose id begins so.
+        span_prefix: Spans whose id begins so; looked for among all ids, which in a large file takes seconds.
     """
 
     trace_ids: Sequence[str] | None = None
@@ -167,6 +168,7 @@ class SpanQuery:
     whole_traces: bool = False
     limit: int | None = None
     trace_prefix: str | None = None
+    span_prefix: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,9 @@ Python would write them; `html_text` makes the result safe in HTML, in text and 
 from __future__ import annotations
 
 import html
+import json
 import re
+from typing import Final
 
 _HOSTILE = re.compile(
     "\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f"  # a regional flag: the one honest use of tag characters
@@ -18,6 +20,8 @@ _HOSTILE = re.compile(
     "|[\ud800-\udfff]"
     "|[\U000e0000-\U000e007f]"
 )
+
+_DELETE: Final = 0x7F  # which JSON may hold as it is
 
 
 def _shown(match: re.Match[str]) -> str:
@@ -42,6 +46,22 @@ def visible(text: str) -> str:
         \x1b[31mred\u202e
     """
     return _HOSTILE.sub(_shown, text)
+
+
+def visible_json(text: str) -> str:
+    r"""Write such characters in JSON text as JSON's own escapes: it means the same, and no terminal obeys it.
+
+    Example:
+        >>> print(visible_json('["\u202ered"]'))
+        ["\u202ered"]
+    """
+    return _HOSTILE.sub(_json_escape, text)
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    found = match[0]
+    # A flag is honest; \r and \n stand between values only, where they mean no more than a space.
+    return found if len(found) > 1 else json.dumps(found)[1:-1] if ord(found) != _DELETE else "\\u007f"
 
 
 def one_line(text: str, limit: int) -> str:

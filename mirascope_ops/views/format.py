@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
 
 _US = 1_000
 _MS = 1_000_000
@@ -102,20 +106,32 @@ def usd(dollars: float) -> str:
     return f"${dollars:,.2f}"
 
 
-def moment(ns: int) -> datetime | None:
-    """The UTC time of nanoseconds since the epoch, or None where no calendar has it (a broken clock)."""
+def moment(ns: int, zone: tzinfo | None = UTC) -> datetime | None:
+    """The time of nanoseconds since the epoch, or None where no calendar has it (a broken clock).
+
+    Args:
+        ns: Nanoseconds since the epoch.
+        zone: The time zone; None for this machine's.
+    """
     try:
-        return datetime.fromtimestamp(ns // _S, tz=UTC)
+        return datetime.fromtimestamp(ns // _S, tz=UTC).astimezone(zone)
     except (OverflowError, OSError, ValueError):
         return None
 
 
-def date(ns: int, *, seconds: bool = True, year: bool = True) -> str:
-    """A time, always in UTC and English, such as "24 Nov 2026, 19:23:59 UTC"."""
-    at = moment(ns)
+def date(ns: int, *, seconds: bool = True, year: bool = True, zone: tzinfo | None = UTC) -> str:
+    """A time, always in English and, unless another zone is given, in UTC: "24 Nov 2026, 19:23:59 UTC".
+
+    Args:
+        ns: Nanoseconds since the epoch.
+        seconds: Whether with seconds and the zone's name.
+        year: Whether with the year.
+        zone: The time zone; None for this machine's.
+    """
+    at = moment(ns, zone)
     if at is None:
         return f"{ns} ns after 1970"
-    clock = f"{at:%H:%M:%S} UTC" if seconds else f"{at:%H:%M}"
+    clock = f"{at:%H:%M:%S %Z}" if seconds else f"{at:%H:%M}"
     return f"{at.day} {_MONTHS[at.month - 1]}{f' {at.year}' if year else ''}, {clock}"
 
 

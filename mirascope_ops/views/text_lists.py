@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from mirascope_ops.analysis.stats import totals
 from mirascope_ops.analysis.tree import forest
-from mirascope_ops.analysis.turns import turns
-from mirascope_ops.analysis.verdicts import verdict_of, verdict_of_trace
+from mirascope_ops.analysis.verdicts import verdict_of
 from mirascope_ops.views.escape import one_line
 from mirascope_ops.views.format import count, date, duration, plural, short_id, token_flow, usd
 from mirascope_ops.views.hints import hint
-from mirascope_ops.views.outline import error_line, outline
+from mirascope_ops.views.list_lines import session_line, trace_line
+from mirascope_ops.views.outline import outline
 from mirascope_ops.views.text_trace import name_text, status_text, trace_text
-from mirascope_ops.views.trace_list import as_traces, by_trace, sum_known
+from mirascope_ops.views.trace_list import as_traces, by_trace
 from mirascope_ops.views.verdicts import verdict_text
-from mirascope_ops.views.words import NO_SESSIONS, NO_SPANS, trace_status
+from mirascope_ops.views.words import NO_SESSIONS, NO_SPANS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,20 +44,17 @@ def sessions_text(cards: Sequence[SessionCard], total: int) -> str:
     shown = cards[:_MOST_ROWS]
     rows: list[list[str]] = []
     for card in shown:
-        own = [turn.totals for turn in card.turns]
-        cost = sum_known([one.cost for one in own])
-        busy = sum(one.duration or 0 for one in own)
-        last = next((turn.user or turn.name for turn in reversed(card.turns)), "no spans yet")
+        line = session_line(card)
         rows.append(
             [
                 name_text(card.session_id, 60),
                 status_text(card.status),
-                count(len(card.turns)) if card.turns else "",
-                token_flow(sum_known([one.input_tokens for one in own]), sum_known([one.output_tokens for one in own])),
-                usd(cost) if cost is not None else "",
-                duration(busy) if busy else "",
+                count(line.turns) if line.turns else "",
+                token_flow(line.input_tokens, line.output_tokens),
+                usd(line.cost) if line.cost is not None else "",
+                duration(line.busy) if line.busy else "",
                 date(card.last_seen),
-                one_line(last, _LIMIT),
+                one_line("no spans yet" if line.last is None else line.last, _LIMIT),
             ]
         )
     missing = max(total, len(cards)) - len(shown)
@@ -98,26 +94,18 @@ def _list(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], total
 
 
 def _trace_row(spans: Sequence[SpanRow]) -> list[str]:
-    roots = forest(spans)
-    view = outline(roots)
-    root = view.lines[0]
-    figures = totals(spans)
-    status, word = trace_status(roots, len(view.errors()))
-    if status == "error":
-        source = root.source if root.source >= 0 else view.errors()[0]
-        said = error_line(view.lines[source].span)
-    else:
-        said = turns(spans)[0].user or hint(root, view)
+    line = trace_line(spans)
+    figures = line.figures
     return [
-        f"{root.span.kind} {name_text(root.span.name, 40)}",
-        status_text(status, "ok, recovered" if word else ""),
-        verdict_text(verdict_of_trace([node.span for node in roots])),
+        f"{line.root.kind} {name_text(line.root.name, 40)}",
+        status_text(line.status, "ok, recovered" if line.word else ""),
+        verdict_text(line.verdict),
         duration(figures.duration) if figures.duration is not None else "",
         token_flow(figures.input_tokens, figures.output_tokens),
         usd(figures.cost) if figures.cost is not None else "",
         count(figures.spans),
-        name_text(short_id(root.span.trace_id)),
-        one_line(said, _LIMIT),
+        name_text(short_id(line.root.trace_id)),
+        one_line(line.said, _LIMIT),
     ]
 
 

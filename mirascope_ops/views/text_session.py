@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from mirascope_ops.analysis.verdicts import verdict_of_trace
@@ -13,6 +14,8 @@ from mirascope_ops.views.verdicts import verdict_text
 from mirascope_ops.views.words import NO_SPANS, run_words, session_word
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from mirascope_ops.analysis.rows import SessionCard
 
 _MOST_TURNS = 60
@@ -22,18 +25,19 @@ _MOST_ATTRIBUTES = 24
 _LIMIT = 160
 
 
-def session_text(card: SessionCard) -> str:
+def session_text(card: SessionCard, *, zone: tzinfo | None = UTC) -> str:
     """A session's card as text: the header, then a line or two for each turn.
 
     Args:
         card: The session with its turns and child sessions.
+        zone: The time zone of its start; None for this machine's.
 
     Returns:
         Lines without a final newline; what was cut is said.
     """
     view = session_outline(card)
     shown = view.most_telling(_MOST_TURNS)
-    lines = _head(view)
+    lines = _head(view, zone)
     if not view.turns and not card.totals.spans:
         return "\n".join([*lines, NO_SPANS])
     for number, section in enumerate(view.sections[:_MOST_SESSIONS]):
@@ -54,7 +58,7 @@ def session_text(card: SessionCard) -> str:
     return "\n".join(lines)
 
 
-def _head(view: SessionOutline) -> list[str]:
+def _head(view: SessionOutline, zone: tzinfo | None) -> list[str]:
     card = view.card
     totals = card.totals
     failed = sum(1 for line in view.turns if line.turn.error)
@@ -75,7 +79,7 @@ def _head(view: SessionOutline) -> list[str]:
         plural(card.runs, "run") if card.runs > 1 else "",
         run_words(card) if totals.spans else "",
         f"In [{card.execution_count}]" if card.execution_count is not None else "",
-        date(totals.start or card.first_seen),
+        date(totals.start or card.first_seen, zone=zone),
         duration(view.busy) if view.busy else "",
     )
     pairs = [

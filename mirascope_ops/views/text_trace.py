@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from mirascope_ops.analysis.stats import totals
@@ -17,6 +18,7 @@ from mirascope_ops.views.words import NO_SPANS, STATUS, trace_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import tzinfo
 
     from mirascope_ops.analysis.rows import Message, SpanRow, Totals
 
@@ -46,11 +48,12 @@ def joined(*parts: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def trace_text(spans: Sequence[SpanRow]) -> str:
+def trace_text(spans: Sequence[SpanRow], *, zone: tzinfo | None = UTC) -> str:
     """A trace as a tree in text.
 
     Args:
         spans: The spans of one trace, in any order, complete or not.
+        zone: The time zone of its start; None for this machine's.
 
     Returns:
         Lines without a final newline, about 40 KB at most; what was cut is said.
@@ -69,7 +72,7 @@ def trace_text(spans: Sequence[SpanRow]) -> str:
     head = joined(f"{name_text(first.name)}{more} {status_text(status, word)}", _figures(totals(spans)))
     shown = ""
     for rows, limit in _LADDER:
-        shown = f"{head}\n{_where(first)}\n\n{_tree(view, rows, limit)}"
+        shown = f"{head}\n{_where(first, zone)}\n\n{_tree(view, rows, limit)}"
         if len(shown.encode()) <= _MOST_BYTES:
             break
     return shown
@@ -87,11 +90,11 @@ def _figures(figures: Totals) -> str:
     )
 
 
-def _where(span: SpanRow) -> str:
+def _where(span: SpanRow, zone: tzinfo | None) -> str:
     return joined(
         f"session {name_text(span.session_id)}" if span.session_id is not None else "",
         f"In [{span.execution_count}]" if span.execution_count is not None else "",
-        date(span.start),
+        date(span.start, zone=zone),
         f"trace {name_text(span.trace_id, 40)}",
     )
 
@@ -211,17 +214,18 @@ def _message(message: Message, limit: int) -> str:
     return f"{name_text(message.role, 20)}: {joined(words, *calls[:3])}"
 
 
-def span_text(span: SpanRow) -> str:
+def span_text(span: SpanRow, *, zone: tzinfo | None = UTC) -> str:
     """One span as text: what it was, its values in up to a few thousand characters each.
 
     Args:
         span: The span.
+        zone: The time zone of its start; None for this machine's.
     """
     view = outline(forest([span]))
     line = view.lines[0]
     head = joined(f"{span.kind} {name_text(span.name)} {status_text(span.status)}", _figures(totals([span])))
     about = joined(*(name_text(part) for part in (span.model, span.provider) if part))
-    shown = [head, _where(span), *([about] if about else []), *_details(line, view, 0)]
+    shown = [head, _where(span, zone), *([about] if about else []), *_details(line, view, 0)]
     for word, value in (("input", span.input), ("output", span.output)):
         if value is not None:
             shown += ["", f"{word}:", _block(value)]

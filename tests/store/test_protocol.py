@@ -150,6 +150,14 @@ def test_every_condition_must_hold(store, make, query, expected):
     assert "".join(names(store.spans(query))) == expected
 
 
+def test_a_span_is_found_by_the_beginning_of_its_id(store, make):
+    store.write([make.span(name="a", span_id="12ab" + "0" * 12), make.span(name="b", span_id="12b" + "0" * 13)])
+
+    assert names(store.spans(SpanQuery(span_prefix="12a"))) == ["a"]
+    assert names(store.spans(SpanQuery(span_prefix="12"))) == ["a", "b"]
+    assert store.spans(SpanQuery(span_prefix="a")) == []
+
+
 def test_whole_traces_gives_the_other_spans_of_the_traces_found(store, make):
     trace = "f" * 32
     store.write(

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from html.parser import HTMLParser
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirascope_ops.views.escape import html_text, one_line, visible
+from mirascope_ops.views.escape import html_text, one_line, visible, visible_json
 
 
 def test_control_characters_are_shown_as_python_writes_them():
@@ -30,6 +31,14 @@ def test_hidden_tag_characters_are_shown_but_flags_stay():
 
     assert visible("\U000e0041") == r"\U000e0041"
     assert visible(england) == england
+
+
+@given(st.text(st.characters(codec=None, exclude_categories=())))
+def test_json_means_the_same_and_holds_nothing_that_acts(text):
+    shown = visible_json(json.dumps([text], ensure_ascii=False))
+
+    assert json.loads(shown) == [text]
+    assert visible(shown) == shown
 
 
 def test_emoji_sequences_and_right_to_left_letters_stay():
