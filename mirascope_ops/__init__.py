@@ -51,15 +51,15 @@ from mirascope_ops.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
     from mirascope_ops import llm, ops, store
     from mirascope_ops.analysis.rows import SpanRow
+    from mirascope_ops.conversations import Conversation
     from mirascope_ops.core.binding import bind_context
     from mirascope_ops.core.configuration import configure
     from mirascope_ops.core.processor import SessionProcessor
-    from mirascope_ops.core.span import EndedSpan
     from mirascope_ops.core.versioning import VersionInfo, version
     from mirascope_ops.files import from_pandas, read_otlp, read_parquet
     from mirascope_ops.integrations.instrumentation import instrument, instrument_llm, uninstrument_llm
@@ -76,6 +76,7 @@ __all__ = [
     "CheckError",
     "ConfigurationError",
     "ContextPropagator",
+    "Conversation",
     "FormatError",
     "NotFoundError",
     "OpsError",
@@ -132,6 +133,7 @@ __all__ = [
 
 # Names that are loaded on first use: a program that only traces needs none of what they bring in.
 _LAZY = {
+    "Conversation": "conversations",
     "Recording": "recording",
     "Replay": "replaying",
     "Session": "sessionset",
@@ -195,7 +197,7 @@ class _LazyBackend:
 
         return recorder
 
-    def open(self) -> Callable[[EndedSpan], None]:
+    def open(self) -> _backend.Sink:
         return self._recorder.active().sink
 
     def reopen(self, setting: Any) -> None:
@@ -268,6 +270,13 @@ class _LazyBackend:
         from mirascope_ops.notebook.timeline import Timeline
 
         return Timeline(spans, checked, built)
+
+    def show(self, shown: Any) -> None:
+        ipython: Any = sys.modules.get("IPython")
+        if ipython is not None and ipython.get_ipython() is not None:
+            ipython.display.display(shown)
+        else:
+            sys.stdout.write(f"{shown.to_text()}\n")
 
     def view(self, shown: SpanRow, include: Any, exclude: Any) -> Any:
         from mirascope_ops.views import html, text

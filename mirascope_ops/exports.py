@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 from mirascope_ops._optional import require
+from mirascope_ops.core import backend
 
 if TYPE_CHECKING:
     import os
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mirascope_ops.analysis.rows import SpanRow
+    from mirascope_ops.conversations import Conversation
     from mirascope_ops.store.records import RunRecord
     from mirascope_ops.views.timeline_options import TimelineArguments
 
@@ -183,6 +185,32 @@ class Exports:
             for part in timeline_page(rows, static, title=title or page_title(rows, name), options=checked):
                 file.write(part.encode())
         return Path(path).expanduser()
+
+    def conversation(self) -> Conversation:
+        """Return the conversation as it was held: who said what, turn by turn, each message once.
+
+        It shows itself as a chat, also in a saved notebook; `to_text()`, `to_markdown()`, `to_html(path)` and
+        `to_pandas()` give it elsewhere. A turn is a trace.
+
+        Example:
+            >>> from mirascope_ops import ops
+            >>> with ops.span("answer", **{"input.value": "Why?", "output.value": "Because."}):
+            ...     pass
+            >>> [(said.role, said.content) for said in ops.last_trace().conversation()[0].messages]
+            [('user', 'Why?'), ('assistant', 'Because.')]
+        """
+        from mirascope_ops.conversations import Conversation
+        from mirascope_ops.views.html_parts import call
+
+        shown = cast("Any", self)
+        session, trace = getattr(shown, "id", None), getattr(shown, "trace_id", None)
+        if session is not None:
+            return Conversation(self._rows(), name=session, source=call("get_session", session))
+        return Conversation(self._rows(), source="" if trace is None else call("get_trace", trace))
+
+    def show(self) -> None:
+        """Show this here: as an output of the notebook's cell, or as text in a terminal."""
+        backend.get().show(self)
 
     def to_markdown(self, path: str | os.PathLike[str] | None = None, *, limit: int = 40_000) -> str:
         """Return the spans as Markdown for a language model: the tree, then messages, inputs, outputs, errors.

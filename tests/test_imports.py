@@ -93,6 +93,7 @@ def test_public_names():
             "CheckError",
             "ConfigurationError",
             "ContextPropagator",
+            "Conversation",
             "FormatError",
             "NotFoundError",
             "OpsError",

@@ -8,7 +8,20 @@ from mirascope_ops import ops
 from mirascope_ops.testing import captured
 
 TABLES = ["messages", "turns", "summary", "critical_path", "concurrency", "context_growth"]
-OTHERS = ["totals", "tree", "figure", "to_polars", "to_arrow", "to_text", "to_markdown", "diff", "check"]
+OTHERS = [
+    "totals",
+    "tree",
+    "figure",
+    "to_polars",
+    "to_arrow",
+    "to_text",
+    "to_markdown",
+    "diff",
+    "check",
+    "conversation",
+    "show",
+    "review",
+]
 FILES = {"to_otlp": "a.jsonl", "to_parquet": "a.parquet", "to_chrome_trace": "a.json", "to_html": "a.html"}
 
 
@@ -66,6 +79,34 @@ def test_totals_trees_and_arrow_tables_are_the_same(name, holders):
     )
     assert held.to_markdown() == spans.to_markdown()
     assert len(held.figure().data) == len(spans.figure().data)
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_the_conversation_is_the_same(name, holders):
+    held, spans = holders[name].conversation(), holders["SpanSet"].conversation()
+
+    assert held.to_pandas().equals(spans.to_pandas())
+
+
+@pytest.mark.parametrize("name", ["Session", "SessionContext", "Trace", "StoredTrace"])
+def test_one_run_can_be_cut_to_some_of_its_spans(name, holders):
+    held = holders[name]
+
+    assert [span.name for span in held.roots] == ["chat"]
+    assert [span.name for span in held.filter(kind="llm")] == ["call"]
+    assert [span.name for span in held.filter(lambda span: span.name == "chat")] == ["chat"]
+    assert len(held.below(held.roots[0].span_id)) == 2
+
+
+def test_what_a_stored_session_has_its_context_has(holders):
+    stored, context = holders["Session"], holders["SessionContext"]
+    public = {name for name in dir(stored) if not name.startswith("_")}
+
+    # A sequence's own methods, a constructor, and what runs one call again: a session has several.
+    assert public - set(dir(context)) == {"count", "index", "from_pandas", "replay", "parent_id"}
+    assert context.card.totals == stored.card.totals
+    assert context.runs == stored.runs
+    assert context.entries == stored.entries
 
 
 @pytest.mark.parametrize("name", HOLDERS)

@@ -137,6 +137,25 @@ MESSAGES_SCHEMA: tuple[Column, ...] = (
     Column("tool_call_id", TEXT, "the request that a tool message answers"),
 )
 
+CONVERSATION_SCHEMA: tuple[Column, ...] = (
+    Column("turn", COUNT, "the turn's place in the conversation, from 1"),
+    Column("trace_id", TEXT, "the turn's trace"),
+    Column("span_id", TEXT, "the model call that answered, or with which it was sent"),
+    Column("session_id", TEXT, "the trace's session"),
+    Column("role", TEXT, "system, user, assistant or tool; error where something else than a model call failed"),
+    Column("content", TEXT, "the text"),
+    Column("tools", TEXT, "JSON list of {name, arguments, id, result, error}, missing where none was asked for"),
+    Column("tool_call_id", TEXT, "the request that a tool message answers"),
+    Column("start", TIME, "start of the model call that answered; missing, as what follows, for what was sent"),
+    Column("duration", DURATION, "how long that call took"),
+    Column("ttft", DURATION, "time to its first token"),
+    Column("model", TEXT, "the model that answered"),
+    Column("input_tokens", COUNT, "tokens of its prompt"),
+    Column("output_tokens", COUNT, "tokens of its answer"),
+    Column("cost", NUMBER, "US dollars, as reported"),
+    Column("error", TEXT, "what failed"),
+)
+
 SESSIONS_SCHEMA: tuple[Column, ...] = (
     Column("session_id", TEXT, "the session"),
     Column("parent_session_id", TEXT, "the session in which it was entered"),

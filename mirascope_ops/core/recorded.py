@@ -34,6 +34,27 @@ class Recorded:
         """Return the spans as a pyarrow Table."""
         return self._recorded().to_arrow()
 
+    @property
+    def roots(self) -> Any:
+        """The spans whose parent is not among them."""
+        return self._recorded().spans.roots
+
+    def filter(self, *predicate: Any, **columns: Any) -> Any:
+        """Keep the spans that fit every condition; arguments as for `SpanSet.filter`."""
+        return self._recorded().spans.filter(*predicate, **columns)
+
+    def below(self, span_id: str) -> Any:
+        """Keep a span and all spans below it."""
+        return self._recorded().spans.below(span_id)
+
+    def conversation(self) -> Any:
+        """Return the conversation as it was held; see `SpanSet.conversation`."""
+        return self._recorded().conversation()
+
+    def show(self) -> None:
+        """Show this here: as an output of the notebook's cell, or as text in a terminal."""
+        self._recorded().show()
+
     def tree(self) -> Any:
         """Return the spans as a tree."""
         return self._recorded().tree()
@@ -74,9 +95,9 @@ class Recorded:
         """Return what a figure draws, as a table; arguments as for `SpanSet.figure_table`."""
         return self._recorded().figure_table(*arguments)
 
-    def review(self) -> Any:
-        """Return a widget in which the traces are judged one after the other; see `SpanSet.review`."""
-        return self._recorded().review()
+    def review(self, **options: Any) -> Any:
+        """Return a widget in which the traces are judged one after the other; options as for `SpanSet.review`."""
+        return self._recorded().review(**options)
 
     def to_text(self) -> str:
         """Return what a terminal shows."""

@@ -115,6 +115,21 @@ class SessionContext(Recorded):
         """The traces recorded in this session, oldest first."""
         return backend.get().session(self).traces
 
+    @property
+    def card(self) -> Any:
+        """All that the session's card shows, as data."""
+        return backend.get().session(self).card
+
+    @property
+    def runs(self) -> Any:
+        """The entries into this session, oldest first."""
+        return backend.get().session(self).runs
+
+    @property
+    def entries(self) -> Any:
+        """The entries into this session and into those inside of it, oldest first."""
+        return backend.get().session(self).entries
+
     def live(self) -> Any:
         """Show the session's card in a notebook, and keep it up to date while the cell runs.
 

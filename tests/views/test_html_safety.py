@@ -14,7 +14,7 @@ from mirascope_ops.views.html import session_html, sessions_html, span_html, spa
 
 ELEMENTS = {
     "article", "style", "header", "div", "section", "p", "h4", "b", "i", "small", "span", "bdi", "details",
-    "summary", "ul", "ol", "li", "dl", "dt", "dd", "code", "pre", "br", "figure", "figcaption", "svg", "g",
+    "summary", "h5", "ul", "ol", "li", "dl", "dt", "dd", "code", "pre", "br", "figure", "figcaption", "svg", "g",
     "title", "rect", "path", "table", "thead", "tbody", "tr", "th", "td",
 }  # fmt: skip
 ATTRIBUTES = {
@@ -109,6 +109,20 @@ def test_hostile_sessions_come_out_escaped(hostile_card):
     for shown in (session_html(hostile_card), sessions_html([hostile_card, *hostile_card.children], 9)):
         checker = check(shown)
         assert "<script>alert('x')</script>" in "".join(checker.text)
+
+
+def test_hostile_conversations_come_out_escaped(hostile):
+    from mirascope_ops.conversations import Conversation
+    from mirascope_ops.testing import captured
+
+    with captured():
+        conversation = Conversation(hostile)
+        bundle = conversation._repr_mimebundle_()
+
+    checker = check(bundle["text/html"])
+    assert "<script>alert('x')</script>" in "".join(checker.text)
+    assert not DIRECT.search(bundle["text/plain"])
+    assert not DIRECT.search(conversation.to_markdown())
 
 
 def test_ordinary_views_pass_too(weather, failed, streamed, card, all_traces):
