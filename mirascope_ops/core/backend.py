@@ -1,9 +1,9 @@
 """The one way up: what the core asks of the layers above it.
 
 Layers point down, yet a `Trace` can show itself and a span must reach a store. Both go through the `Backend`
-that the package root installs; the core knows only this protocol. `sink` is apart because it is called for
-every span: it starts as a function that opens the store on the first span and is replaced by the store's own
-append, so that a span costs one call and no look-up.
+that the package root installs; the core knows only this protocol. `sink` is apart because every span goes there: it
+starts as one that opens the store on the first span and is replaced by the store's own queue, so that a span costs
+an append and no look-up.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sized
 
     from mirascope_ops.core.session import SessionContext
     from mirascope_ops.core.span import EndedSpan
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Backend(Protocol):
     """What is above the core, as the core sees it."""
 
-    def open(self) -> Callable[[EndedSpan], None]:
-        """Open the store; return the function that takes each ended span."""
+    def open(self) -> Sink:
+        """Open the store; return what takes each ended span."""
         ...
 
     def reopen(self, setting: Any) -> None:
@@ -68,6 +68,10 @@ class Backend(Protocol):
 
     def timeline(self, spans: Any, options: Mapping[str, Any]) -> Any:
         """Return the timeline of these spans: a widget where one can show, else a figure."""
+        ...
+
+    def show(self, shown: Any) -> None:
+        """Show something that has a MIME bundle, where this is called."""
         ...
 
     def view(self, shown: Any, include: Any, exclude: Any) -> Any:
@@ -152,21 +156,51 @@ def get() -> Backend:
     return _backend
 
 
+class Sink:
+    """Where ended spans go: a function that takes each, or the end of a queue.
+
+    What has a span appends it and, where `mark` of them wait, has the sink `look` after them: a queue costs most spans
+    no function of ours.
+
+    Args:
+        append: Takes a span.
+        waiting: The queue to which it appends; of a function none.
+        mark: How many have to wait for a look.
+    """
+
+    __slots__ = ("append", "mark", "waiting")
+
+    def __init__(self, append: Callable[[EndedSpan], object], waiting: Sized = (), mark: int = 1) -> None:
+        self.append = append
+        self.waiting = waiting
+        self.mark = mark
+
+    def look(self) -> None:
+        """Look after the spans that wait."""
+
+    def take(self, ended: EndedSpan) -> None:
+        """Take a span; `Span.finish_at` does the same by itself."""
+        self.append(ended)
+        if len(self.waiting) >= self.mark:
+            self.look()
+
+
 def _open(ended: EndedSpan) -> None:
     """Open the store for the first span, then stand aside."""
     set_sink(get().open())
-    _recording(ended)
+    _recording.take(ended)
 
 
-_recording: Callable[[EndedSpan], None] = _open
+_opening: Final = Sink(_open)
+_recording: Sink = _opening
 _watching: tuple[Callable[[EndedSpan], object], ...] = ()
-sink: Callable[[EndedSpan], None] = _open
+sink: Sink = _opening
 
 
-def set_sink(function: Callable[[EndedSpan], None] | None) -> None:
-    """Send ended spans to this function; None opens the store again on the next span."""
+def set_sink(recording: Sink | None) -> None:
+    """Send ended spans there; None opens the store again on the next span."""
     global _recording  # noqa: PLW0603 - replaced when a store opens or closes
-    _recording = _open if function is None else function
+    _recording = _opening if recording is None else recording
     _connect()
 
 
@@ -185,16 +219,13 @@ def unwatch(function: Callable[[EndedSpan], object]) -> None:
 
 
 def _connect() -> None:
-    """Put together the one function that is called for every span: without anybody who watches, the store's own."""
+    """Put together where every span goes: without anybody who watches, to the store's own."""
     global sink  # noqa: PLW0603 - replaced when a store opens or closes, and when somebody watches
-    sink = _recording
-    for told in _watching:
-        sink = _both(sink, told)
+    recording, watching = _recording, _watching
 
-
-def _both(first: Callable[[EndedSpan], None], second: Callable[[EndedSpan], object]) -> Callable[[EndedSpan], None]:
     def tell(ended: EndedSpan) -> None:
-        first(ended)
-        second(ended)
+        recording.take(ended)
+        for told in watching:
+            told(ended)
 
-    return tell
+    sink = Sink(tell) if watching else recording

@@ -112,7 +112,7 @@ class SessionProcessor(SpanProcessor):
             if stamp is None:
                 stamp = _told(span.attributes or {}, cell)
             # Not `known`'s own record: what is given to us may be another object than the one that started.
-            backend.sink(_Foreign(span, stamp, cell, self._origin(span)).record())
+            backend.sink.take(_Foreign(span, stamp, cell, self._origin(span)).record())
         except Exception as error:  # noqa: BLE001 - never the user's exception
             guard.report("recording a span of another library", error)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from mirascope_ops.core import attributes as keys
-from mirascope_ops.core import capture, masking
+from mirascope_ops.core import capture, described, masking
 from mirascope_ops.core import kinds as noted
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _SELF_NAMES: Final = frozenset(("self", "cls", "mcs"))
 _IMMUTABLE: Final = (str, bytes, bool, int, float, complex, type(None))
-_JSON_TYPES: Final = {dict: "dict", list: "list", str: "str", bool: "bool", int: "int", float: "float"}
 SPAN_PARAMETER: Final = "trace_ctx"
 _PLAIN: Final = frozenset((str, bool, type(None)))
 _MOST_ALIKE: Final = 64  # of kinds of arguments whose types are kept as text: a function may take any keyword
@@ -117,15 +116,16 @@ class CallSite:
             kwargs: The keyword arguments.
 
         Returns:
-            A JSON array of the positional arguments where that is all (the common case, and the fast one), else a
-            JSON object by name; None where arguments are not captured.
+            A JSON array of the first parameters' values where these are all (the common case, and the fast one), else
+            a JSON object by name; None where arguments are not captured.
         """
         if not (capture.policy.enabled if self.captures_arguments is None else self.captures_arguments):
             return None
         if self.skipped:
             args = args[self.skipped :]
-        if not kwargs and len(args) <= self._quick and not (self._open and self._has_odd(args)):
-            text = capture.dump_arguments(args)
+        first = self._in_order(args, kwargs) if kwargs else args
+        if first is not None and len(first) <= self._quick and not (self._open and self._has_odd(first)):
+            text = capture.dump_arguments(first)
             if text is not None:
                 return text
         bound = self._bind(args, kwargs)
@@ -165,19 +165,71 @@ class CallSite:
                     odd[name] = self._default_types[name]
         return self._types_text(values, odd), orjson.dumps(values).decode()
 
+    def describe_all(self, arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+        """Describe the arguments of many calls: what `describe` tells of each, in a fraction of the time.
+
+        Args:
+            arguments: What `capture_arguments` returned at each call.
+
+        Returns:
+            The texts of the types, and those of the values.
+
+        Raises:
+            ValueError: One of the texts is no JSON.
+        """
+        rows = described.rows_of(arguments)
+        given = [len(row) if text[0] == "[" else 0 for row, text in zip(rows, arguments, strict=True)]
+        if given.count(given[0]) == len(given):
+            return self._described(rows, arguments, given[0])
+        types, values = [""] * len(rows), [""] * len(rows)
+        for number in set(given):
+            places = [place for place, one in enumerate(given) if one == number]
+            found = self._described([rows[at] for at in places], [arguments[at] for at in places], number)
+            for place, its_types, its_values in zip(places, *found, strict=True):
+                types[place], values[place] = its_types, its_values
+        return types, values
+
+    def _described(
+        self, rows: Sequence[Sequence[Any]], arguments: Sequence[str], given: int
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        """Describe calls that gave so many parameters by position; 0 where that does not tell which."""
+        if not given:
+            types, values = zip(*map(self.describe, arguments), strict=True)
+            return types, values
+        names = self._positional[:given]
+        columns = list(zip(*rows, strict=True))[: len(names)]
+        rest = {name: orjson.loads(default) for name, default in self._defaults.items() if name not in names}
+        told = {name: self._annotations.get(name) or None for name in names} | {
+            name: self._default_types.get(name) or self._annotations.get(name) or described.type_name(value)
+            for name, value in rest.items()
+        }
+        untold = [column for name, column in zip(names, columns, strict=True) if told[name] is None]
+        return (
+            described.type_texts(told, untold) if untold else [orjson.dumps(told).decode()] * len(rows),
+            described.value_texts(names, columns, orjson.dumps(rest).decode()),
+        )
+
     def _types_text(self, values: Mapping[str, Any], odd: Mapping[str, str]) -> str:
         """Write the types of arguments as JSON; calls that are alike in this share the text."""
         alike = (*values, *map(type, values.values()))
         text = None if odd else self._type_texts.get(alike)
         if text is None:
             types = {
-                name: odd.get(name) or self._annotations.get(name) or _json_type(value)
+                name: odd.get(name) or self._annotations.get(name) or described.type_name(value)
                 for name, value in values.items()
             }
             text = orjson.dumps(types).decode()
             if not odd and len(self._type_texts) < _MOST_ALIKE:
                 self._type_texts[alike] = text
         return text
+
+    def _in_order(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
+        """Return the arguments as if all were given by position; None where one in between was left out."""
+        names = self._positional[len(args) : len(args) + len(kwargs)]
+        asked = self._by_keyword.intersection(names)
+        if len(asked) < len(kwargs) or not kwargs.keys() >= asked:
+            return None
+        return (*args, *map(kwargs.__getitem__, names))
 
     def _has_odd(self, args: tuple[Any, ...]) -> bool:
         """Tell whether a type has to be noted."""
@@ -228,7 +280,3 @@ def type_text(annotation: Any) -> str:
     if isinstance(annotation, str):  # a quoted one, under `from __future__ import annotations`, is quoted twice
         return annotation[1:-1] if annotation[:1] == annotation[-1:] and annotation[:1] in "'\"" else annotation
     return getattr(annotation, "__name__", None) or str(annotation)
-
-
-def _json_type(value: Any) -> str:
-    return "NoneType" if value is None else _JSON_TYPES.get(type(value), "object")  # pyright: ignore[reportUnknownArgumentType] - a type of JSON data

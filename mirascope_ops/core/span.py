@@ -567,7 +567,10 @@ class Span(otel_trace.Span, ReadableSpan):
         self._end_time = end_time or clock.now()
         _OPEN.pop(number, None)
         try:
-            backend.sink(self.record())
+            sink = backend.sink  # what `Sink.take` does, without its frame
+            sink.append(self.record())
+            if len(sink.waiting) >= sink.mark:
+                sink.look()
             pipe = self._pipe
             if pipe.exporting and self._wire.readable:
                 pipe.multi.on_end(self)

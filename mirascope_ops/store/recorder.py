@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mirascope_ops.core import backend, guard
+from mirascope_ops.core.backend import Sink
 from mirascope_ops.core.span import forget_open_spans, open_spans
 from mirascope_ops.exceptions import ConfigurationError, StoreError
 from mirascope_ops.store import forking, location, masked, termination
@@ -92,11 +93,12 @@ class Recorder:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._opened, self._spent = time.monotonic(), 0.0
-        self.sink: Callable[[EndedSpan], None] = self._waiting.take
+        self.sink: Sink = self._waiting
         if not recording:
-            self.sink = _drop
+            self.sink = Sink(_drop)
         elif threaded:
-            self.sink = self._take_and_write if at_once else self._waiting.take
+            if at_once:
+                self.sink = Sink(self._take_and_write)
             self._thread = threading.Thread(target=self._write, name="mirascope_ops writer", daemon=True)
             self._thread.start()
 
@@ -226,7 +228,7 @@ class Recorder:
         if thread is not None and thread.is_alive() and thread is not threading.current_thread():
             thread.join(timeout=5.0)
         if self.recording:
-            self.sink = self._write_through
+            self.sink = Sink(self._write_through)
         self.flush()
 
     def close(self) -> None:

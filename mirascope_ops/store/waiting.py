@@ -6,10 +6,13 @@ every 256 spans, from one in eight of them: the bound on bytes may be passed by 
 
 from __future__ import annotations
 
+import threading
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops.core import guard
+from mirascope_ops.core.backend import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,14 +21,14 @@ if TYPE_CHECKING:
 
 MAX_SPANS = 100_000
 MAX_BYTES = 256 * 1024**2
-_LOOK: Final = 255  # a span that comes when so many wait, or 511, 767, ..., has those before it looked at
+_LOOK: Final = 256  # when so many have come, their size is looked at
 _STEP: Final = 8  # one in so many is measured
 _BARE = 400  # bytes of a span with nothing in it
 _EVENTS: Final = 14
 _LARGE: Final = slice(11, _EVENTS + 1)  # where an EndedSpan has arguments, output, attributes and events
 
 
-class Waiting:
+class Waiting(Sink):
     """The queue between the program, which puts spans in, and one thread at a time that takes them out.
 
     Args:
@@ -41,69 +44,82 @@ class Waiting:
         (1, [(None, 'answer')])
     """
 
+    __slots__ = ("_known", "_looking", "_looks", "_mean", "_new", "_ring", "_spans", "dropped")
+
     def __init__(self, *, ring: bool = False) -> None:
+        self._spans: deque[EndedSpan] = deque()
+        super().__init__(self._spans.append, self._spans)
         self.dropped = 0
         self._ring = ring
-        self._spans: deque[EndedSpan] = deque()
         self._mean = 0.0  # bytes of a span that waits
         self._looks = 0
-        self._full = False  # by bytes
+        self._looking = threading.Lock()
+        self._known = 0  # how many waited after the last look
+        self._new = 0  # how many have come since their size was looked at
+        self._set_mark()
 
     def __len__(self) -> int:
         return len(self._spans)
 
-    def take(self, ended: EndedSpan) -> None:
-        """Take a span, or drop one; never waits."""
-        spans = self._spans
-        count = len(spans)
-        if count < MAX_SPANS and count & _LOOK != _LOOK and not self._full:
-            spans.append(ended)
-        else:
-            self._take_and_look(ended)
+    def look(self) -> None:
+        """Measure what came, and drop what there is no room for; never waits."""
+        if not self._looking.acquire(blocking=False):
+            return  # another thread does it now, or this very thread before a signal or a finalizer came in between
+        try:
+            came = max(0, len(self._spans) - self._known)
+            self._new += came
+            if self._new >= _LOOK:
+                self._measure()
+            many = len(self._spans) - self._room()
+            if many > 0:
+                self._drop(many if self._ring else min(many, came))
+            self._set_mark()
+        finally:
+            self._looking.release()
 
     def some(self, most: int) -> list[EndedSpan]:
         """Take out the oldest, no more than so many; others may put some in meanwhile."""
         spans = self._spans
-        taken = [spans.popleft() for _ in range(min(most, len(spans)))]
-        self._full = self._bytes > MAX_BYTES
+        taken: list[EndedSpan] = []
+        with suppress(IndexError):  # a look may drop some meanwhile
+            taken.extend(spans.popleft() for _ in range(min(most, len(spans))))
+        self._set_mark()
         return taken
 
     def put_back(self, spans: Sequence[EndedSpan]) -> None:
         """Put spans in front again that could not be stored."""
-        total = self._bytes + sum(map(size_of, spans))
+        total = self._mean * len(self._spans) + sum(map(size_of, spans))
         self._spans.extendleft(reversed(spans))
         self._mean = total / max(1, len(self._spans))
+        self._set_mark()
 
-    @property
-    def _bytes(self) -> float:
-        return self._mean * len(self._spans)
+    def _room(self) -> int:
+        """Tell how many spans of this size there is room for."""
+        return MAX_SPANS if self._mean * MAX_SPANS <= MAX_BYTES else int(MAX_BYTES / self._mean)
 
-    def _take_and_look(self, ended: EndedSpan) -> None:
-        spans = self._spans
-        if self._ring:
-            spans.append(ended)
-            if (len(spans) + self.dropped) & _LOOK == 0:
-                self._look()
-            while spans and (len(spans) > MAX_SPANS or self._bytes > MAX_BYTES):
-                spans.popleft()
+    def _set_mark(self) -> None:
+        self._known = len(self._spans)
+        self.mark = min(self._known + max(1, _LOOK - self._new), self._room() + 1)
+
+    def _drop(self, many: int) -> None:
+        drop = self._spans.popleft if self._ring else self._spans.pop
+        with suppress(IndexError):  # they were taken out meanwhile
+            for _ in range(many):
+                drop()
                 self.dropped += 1
-        elif len(spans) < MAX_SPANS and not self._full:
-            spans.append(ended)
-            self._look()
-            self._full = self._bytes > MAX_BYTES
-        else:
-            self.dropped += 1
+        if not self._ring:
             guard.warn_once(
                 "dropped",
                 "mirascope_ops drops spans: this program makes them faster than its store can take them. "
                 "`ops.store.stats()` counts them.",
             )
 
-    def _look(self) -> None:
+    def _measure(self) -> None:
         """Take the newest spans into the mean."""
         self._looks += 1
+        newest, self._new = self._new, 0
         count = len(self._spans)
-        newest = min(count, _LOOK + 1)
+        newest = min(count, newest)
         try:  # not always the same ones, in case large spans come at equal distances
             sizes = [
                 size_of(self._spans[-place]) for place in range(1 + self._looks % min(_STEP, newest), newest + 1, _STEP)

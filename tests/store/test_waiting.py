@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,6 +111,30 @@ def test_every_span_is_taken_out_once_or_counted_as_dropped(steps, ring, size):
             assert put == taken + len(queue) + queue.dropped
             assert len(queue) <= 700
             assert len(queue) * size <= 1_500_000 + LOOKED_AT * size
+
+
+@pytest.mark.parametrize("ring", [False, True])
+def test_threads_that_put_spans_in_at_once_lose_none_uncounted(monkeypatch, ring):
+    monkeypatch.setattr(waiting, "MAX_SPANS", 700)
+    queue = Waiting(ring=ring)
+    taken = []
+
+    def put():
+        for number in range(5_000):
+            queue.take(ended(number))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            putting = [pool.submit(put) for _ in range(4)]
+            while not all(each.done() for each in putting):
+                taken += queue.some(100)
+    finally:
+        sys.setswitchinterval(interval)
+
+    assert len(taken) + len(queue) + queue.dropped == 4 * 5_000
+    assert len(queue) <= 700 + 4
 
 
 def test_a_size_counts_all_that_may_be_large():
