@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 from mirascope_ops import StoreError, ops
-from mirascope_ops.core.span import open_spans
+from mirascope_ops.core.open_spans import open_spans
 from mirascope_ops.store import housekeeping, waiting
 from mirascope_ops.store import recorder as recorders
 from mirascope_ops.store.memory import MemoryStore

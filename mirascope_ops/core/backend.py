@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sized
 
+    from mirascope_ops.core.ended import EndedSpan
     from mirascope_ops.core.session import SessionContext
-    from mirascope_ops.core.span import EndedSpan
 
 
 class Backend(Protocol):

@@ -9,16 +9,17 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from mirascope_ops.core import attributes as keys
 from mirascope_ops.core import backend, guard
 from mirascope_ops.core.cell import Cell, current_cell
+from mirascope_ops.core.open_spans import note_ended, note_open
 from mirascope_ops.core.pipeline import Origin
 from mirascope_ops.core.session import Stamp, current_session, session_in
-from mirascope_ops.core.span import Span, note_ended, note_open
+from mirascope_ops.core.span import Span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opentelemetry.context import Context
 
-    from mirascope_ops.core.span import EndedSpan
+    from mirascope_ops.core.ended import EndedSpan
 
 _MAX_OPEN: Final = 100_000  # spans of which we remember the session while they are open
 

@@ -9,22 +9,24 @@ limits, processors, id generator, resource) holds for it; see `pipeline`.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from opentelemetry import trace as otel_trace
-from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
 from mirascope_ops.core import attributes as keys
 from mirascope_ops.core import backend, capture, clock, context, guard, pipeline, stacks
 from mirascope_ops.core.cell import Cell, cells_in, current_cell
+from mirascope_ops.core.ended import EndedSpan, assemble
+from mirascope_ops.core.notes import NO_STATE, NOT_SAMPLED, NOTHING, OK, PLAIN, SAMPLED, Notes, Wire
+from mirascope_ops.core.open_spans import MAX_OPEN, OPEN
+from mirascope_ops.core.readable import LazyReadable
 from mirascope_ops.core.session import CURRENT, KEY, Stamp
 from mirascope_ops.core.summaries import type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from contextvars import Token
     from types import TracebackType
 
@@ -33,119 +35,13 @@ if TYPE_CHECKING:
     from mirascope_ops.core.pipeline import Pipeline
     from mirascope_ops.core.site import CallSite
 
-# What a span leaves behind, as a plain tuple: a fraction of what the garbage collector has to look at in an object
-# with containers of its own, of which 100,000 would cost a program its latency. `store.ended` unpacks it:
-# (site, name, trace_id, span_id, parent_id or 0, start, end or None, status code, status message, stamp, cell,
-#  arguments, output, attributes, events, links, span kind, trace flags, origin)
-EndedSpan = tuple[Any, ...]
-
-_OPEN: Final[dict[int, Recordable]] = {}
-_MAX_OPEN: Final = 100_000
-# Our ids are random in all their bits, which W3C Trace Context level 2 lets a trace say.
-_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED | getattr(TraceFlags, "RANDOM_TRACE_ID", 0))
-_NOT_SAMPLED: Final = TraceFlags(TraceFlags.DEFAULT)
-_NO_STATE: Final = TraceState()
-_UNSET, _OK, _ERROR = StatusCode.UNSET.value, StatusCode.OK.value, StatusCode.ERROR.value
-_CODES: Final = {code.value: code for code in StatusCode}
 _NO_ATTRIBUTES: Final[Mapping[str, Any]] = MappingProxyType({})
-_T = TypeVar("_T")
 _put = cast("Callable[[Context, str, object], None]", dict.__setitem__)  # pyright: ignore[reportUnknownMemberType] - Context forbids item assignment to its users
 _new = object.__new__
 _get, _attach, _reset, _SPAN_KEY = context.get, context.attach_context, context.CONTEXT.reset, context.SPAN_KEY
 
 
-class _Notes:
-    """What was noted on a span while it was open: of most calls, nothing."""
-
-    __slots__ = ("code", "events", "extra", "links", "message")
-
-    def __init__(self) -> None:
-        self.code: int = _UNSET
-        self.message: str | None = None
-        self.extra: dict[str, Any] | None = None
-        self.events: list[tuple[str, int, dict[str, Any]]] | None = None
-        self.links: list[Link] | None = None
-
-
-class _Wire:
-    """How a span presents itself to other processes and to exporters; made once, never changed.
-
-    Attributes:
-        kind: Whether it is one end of a request.
-        flags: Whether it is sampled, as its context says.
-        state: What other tracing systems have put into its context.
-        readable: Whether span processors see it.
-    """
-
-    __slots__ = ("flags", "kind", "readable", "state")
-
-    def __init__(
-        self,
-        kind: SpanKind = SpanKind.INTERNAL,
-        flags: TraceFlags = _SAMPLED,
-        state: TraceState = _NO_STATE,
-        *,
-        readable: bool = True,
-    ) -> None:
-        self.kind = kind
-        self.flags = flags
-        self.state = state
-        self.readable = readable
-
-    def below(self, flags: TraceFlags, state: TraceState) -> _Wire:
-        """Return the same below a parent with these; without a sampler, what the parent did holds."""
-        if flags is _SAMPLED and state is _NO_STATE:
-            return self
-        return _Wire(self.kind, flags, state, readable=flags.sampled)
-
-
-_NOTHING: Final = _Notes()  # shared, and written to by nobody
-_PLAIN: Final = _Wire()
-
-
-class Recordable(Protocol):
-    """A span, ours or another library's, that tells what is known of it."""
-
-    def record(self) -> EndedSpan:
-        """Return what is known of the span."""
-        ...
-
-
-def open_spans(known: Container[int] = ()) -> list[EndedSpan]:
-    """Return what is known of the spans that have started and not ended, oldest first.
-
-    Args:
-        known: Ids of spans to leave out.
-    """
-    found: list[EndedSpan] = []
-    for number, span in list(_OPEN.items()):
-        if number not in known:
-            try:
-                row = span.record()
-            except AttributeError:  # another thread is starting it: not all of it is set
-                continue
-            if row[5]:
-                found.append(row)
-    return found
-
-
-def note_open(number: int, span: Recordable) -> None:
-    """Remember another library's span as open, under its id, until `note_ended`."""
-    if len(_OPEN) < _MAX_OPEN:
-        _OPEN[number] = span
-
-
-def note_ended(number: int) -> None:
-    """Forget another library's span, which has ended."""
-    _OPEN.pop(number, None)
-
-
-def forget_open_spans() -> None:
-    """Forget which spans are open: after a fork they are the parent's."""
-    _OPEN.clear()
-
-
-class Span(otel_trace.Span, ReadableSpan):
+class Span(LazyReadable):
     """A span; `ops.span(name)` makes one, which starts when it is entered.
 
     It is a context manager (`with`, `async with`) and an OpenTelemetry span: `trace.get_current_span()` returns it
@@ -181,8 +77,8 @@ class Span(otel_trace.Span, ReadableSpan):
         self._cell: Cell | None = None
         self._context_token: Token[Context] | Context | None = None  # a Context where `_leave_below` has put it
         self._context_cache: SpanContext | None = None
-        self._notes = _NOTHING
-        self._wire = _PLAIN
+        self._notes = NOTHING
+        self._wire = PLAIN
         self._pipe: Pipeline = pipeline.NONE
         for key, value in attributes.items():
             self._keep(key, value)
@@ -295,7 +191,7 @@ class Span(otel_trace.Span, ReadableSpan):
         span._trace, span._id = ids
         span._start_time, end = times
         span._end_time = end or span._start_time
-        notes = span._notes = _Notes()
+        notes = span._notes = Notes()
         notes.extra = attributes
         notes.code, notes.message = status
         return span
@@ -360,7 +256,7 @@ class Span(otel_trace.Span, ReadableSpan):
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         """Set the status; ok is final, and unset changes nothing, as OpenTelemetry has it."""
-        if self._end_time is not None or self._notes.code == _OK:
+        if self._end_time is not None or self._notes.code == OK:
             return
         code, text = (status.status_code, status.description) if isinstance(status, Status) else (status, description)
         if code is not StatusCode.UNSET:
@@ -402,107 +298,6 @@ class Span(otel_trace.Span, ReadableSpan):
         self.finish_at(end_time)
         self._context_token = token
 
-    # -- the SDK's ReadableSpan, made when it is read -----------------------------------------------------------
-
-    @property
-    def _context(self) -> SpanContext:  # pyright: ignore[reportIncompatibleVariableOverride] - read lazily
-        return self.get_span_context()
-
-    @property
-    def context(self) -> SpanContext:
-        """The span's context."""
-        return self.get_span_context()
-
-    @property
-    def parent(self) -> SpanContext | None:
-        """The parent's context, or None at a root."""
-        found = self._parent_span
-        return found.get_span_context() if isinstance(found, Span) else found
-
-    _parent = parent  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
-
-    @property
-    def kind(self) -> SpanKind:
-        """The span's kind, in OpenTelemetry's terms."""
-        return self._wire.kind
-
-    _kind = kind  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
-
-    @property
-    def status(self) -> Status:
-        """The span's status."""
-        return Status(_CODES[self._notes.code], self._notes.message)
-
-    _status = status  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
-
-    @property
-    def attributes(self) -> Attributes:
-        """All attributes, within the provider's limits."""
-        return MappingProxyType(self._attributes)
-
-    @property
-    def _attributes(self) -> BoundedAttributes:  # pyright: ignore[reportIncompatibleVariableOverride] - read lazily
-        limits = self._pipe.limits
-        return BoundedAttributes(
-            limits.max_span_attributes, self.all_attributes(), max_value_len=limits.max_span_attribute_length
-        )
-
-    @property
-    def events(self) -> Sequence[Event]:
-        """The events, the newest ones where the provider's limit is reached."""
-        limits = self._pipe.limits
-        longest = limits.max_attribute_length
-        kept = _newest(self._notes.events, limits.max_events)
-        return tuple(
-            Event(name, BoundedAttributes(limits.max_event_attributes, found, max_value_len=longest), time)
-            for name, time, found in kept
-        )
-
-    _events = events  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
-
-    @property
-    def links(self) -> Sequence[Link]:
-        """The links, the newest ones where the provider's limit is reached."""
-        limits = self._pipe.limits
-        longest = limits.max_attribute_length
-        kept = _newest(self._notes.links, limits.max_links)
-        return tuple(
-            Link(link.context, BoundedAttributes(limits.max_link_attributes, link.attributes, max_value_len=longest))
-            for link in kept
-        )
-
-    _links = links  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
-
-    @property
-    def dropped_attributes(self) -> int:
-        """Attributes over the provider's limit."""
-        return self._attributes.dropped
-
-    @property
-    def dropped_events(self) -> int:
-        """Events over the provider's limit."""
-        return len(self._notes.events or ()) - len(_newest(self._notes.events, self._pipe.limits.max_events))
-
-    @property
-    def dropped_links(self) -> int:
-        """Links over the provider's limit."""
-        return len(self._notes.links or ()) - len(_newest(self._notes.links, self._pipe.limits.max_links))
-
-    @property
-    def resource(self) -> Any:
-        """The provider's resource."""
-        return self._pipe.origin.resource
-
-    _resource = resource  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
-
-    @property
-    def instrumentation_scope(self) -> Any:
-        """This library's scope."""
-        return self._pipe.origin.scope
-
-    _instrumentation_scope = instrumentation_scope  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
-    _instrumentation_info = None  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - deprecated by the SDK
-
     # -- within this library ------------------------------------------------------------------------------------
 
     def fail(self, error: BaseException) -> None:
@@ -533,7 +328,7 @@ class Span(otel_trace.Span, ReadableSpan):
             attributes: Its first attributes.
         """
         span = cls(name)
-        span._wire = _Wire(kind)
+        span._wire = Wire(kind)
         span.set_attributes(attributes)
         return span
 
@@ -565,7 +360,7 @@ class Span(otel_trace.Span, ReadableSpan):
         if self._end_time is not None or not number:
             return
         self._end_time = end_time or clock.now()
-        _OPEN.pop(number, None)
+        OPEN.pop(number, None)
         try:
             sink = backend.sink  # what `Sink.take` does, without its frame
             sink.append(self.record())
@@ -631,10 +426,10 @@ class Span(otel_trace.Span, ReadableSpan):
         else:
             notes.extra[key] = kept
 
-    def _own_notes(self) -> _Notes:
+    def _own_notes(self) -> Notes:
         """Return the span's notes, to be written to."""
-        if self._notes is _NOTHING:
-            self._notes = _Notes()
+        if self._notes is NOTHING:
+            self._notes = Notes()
         return self._notes
 
     @staticmethod
@@ -660,8 +455,8 @@ class Span(otel_trace.Span, ReadableSpan):
         span._name = site.name
         span._site = site
         span._output = span._end_time = span._context_cache = None
-        span._notes = _NOTHING
-        span._wire = _PLAIN
+        span._notes = NOTHING
+        span._wire = PLAIN
         try:
             span.start()
         except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
@@ -693,8 +488,8 @@ class Span(otel_trace.Span, ReadableSpan):
             self._cell = stamp.cell
         if pipe.sampler is not None:
             self._sample(pipe.sampler, around)
-        if len(_OPEN) < _MAX_OPEN:
-            _OPEN[number] = self
+        if len(OPEN) < MAX_OPEN:
+            OPEN[number] = self
         inside = Context(around)
         _put(inside, _SPAN_KEY, self)
         self._context_token = _attach(inside)
@@ -712,7 +507,7 @@ class Span(otel_trace.Span, ReadableSpan):
             self._trace = parent._trace
             self._parent_id = parent._id
             told = parent._wire
-            if told is not _PLAIN:
+            if told is not PLAIN:
                 self._wire = self._wire.below(told.flags, told.state)
             return True
         found: SpanContext | None = parent.get_span_context()
@@ -732,9 +527,9 @@ class Span(otel_trace.Span, ReadableSpan):
         except Exception as error:  # noqa: BLE001 - a sampler's bug is not the user's exception
             guard.report("asking the sampler", error)
             return
-        flags = _SAMPLED if result.decision.is_sampled() else _NOT_SAMPLED
-        state = result.trace_state or _NO_STATE
-        self._wire = _Wire(self._wire.kind, flags, state, readable=result.decision.is_recording())
+        flags = SAMPLED if result.decision.is_sampled() else NOT_SAMPLED
+        state = result.trace_state or NO_STATE
+        self._wire = Wire(self._wire.kind, flags, state, readable=result.decision.is_recording())
         more: Mapping[str, Any] = result.attributes or {}
         for key, value in more.items():
             if key not in known:
@@ -749,42 +544,6 @@ def _captured(attributes: Attributes) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
         guard.report("capturing attributes", error)
         return {}
-
-
-def _newest(items: list[_T] | None, limit: int | None) -> list[_T]:
-    """Return the last items, at most so many; all where there is no limit."""
-    found = items or []
-    return found if limit is None else found[max(0, len(found) - limit) :]
-
-
-def assemble(
-    site: CallSite | None,
-    stamp: Stamp | None,
-    arguments: str | None,
-    output: Any,
-    extra: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    """Put together a span's attributes from the parts that a span keeps.
-
-    Args:
-        site: The traced function, or None.
-        stamp: The session's stamp, or None.
-        arguments: The captured arguments, or None.
-        output: The captured result, or None.
-        extra: What was set on the span.
-    """
-    found: dict[str, Any] = {keys.TYPE: "trace"} if site is None else dict(site.attributes)
-    if stamp is not None:
-        found[keys.SESSION_ID] = found[keys.OTEL_SESSION_ID] = stamp.session_id
-        if stamp.attributes is not None:
-            found[keys.SESSION_ATTRIBUTES] = stamp.attributes
-    if site is not None and arguments is not None:
-        found[keys.ARG_TYPES], found[keys.ARG_VALUES] = site.describe(arguments)
-    if output is not None:
-        found[keys.OUTPUT] = output
-    if extra:
-        found.update(extra)
-    return found
 
 
 def span(name: str, **attributes: Any) -> Span:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mirascope_ops.analysis.normalise import normalise
 from mirascope_ops.analysis.turns import turn_of
 from mirascope_ops.core import backend
-from mirascope_ops.core.span import open_spans
+from mirascope_ops.core.open_spans import open_spans
 from mirascope_ops.store import recorder
 from mirascope_ops.store.ended import span_record
 from mirascope_ops.store.records import SpanQuery
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mirascope_ops.analysis.rows import SpanRow, Totals, Turn
+    from mirascope_ops.core.ended import EndedSpan
     from mirascope_ops.core.session import SessionContext, Stamp
-    from mirascope_ops.core.span import EndedSpan
     from mirascope_ops.store.records import SpanRecord
 
 _MOST_WAITING: Final = 100_000  # spans that have ended and were not looked at yet; older ones are forgotten

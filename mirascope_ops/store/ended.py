@@ -13,7 +13,7 @@ import orjson
 from opentelemetry.trace import SpanKind
 
 from mirascope_ops.core import attributes as keys
-from mirascope_ops.core.span import assemble
+from mirascope_ops.core.ended import assemble
 from mirascope_ops.store import codec, masked
 from mirascope_ops.store.batch import SpanBatch
 from mirascope_ops.store.records import EventRecord, LinkRecord, RunRecord, SpanRecord
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mirascope_ops.core.pipeline import Origin
     from mirascope_ops.core.session import SessionContext, Stamp
     from mirascope_ops.core.site import CallSite
-    from mirascope_ops.core.span import EndedSpan
+    from mirascope_ops.core.ended import EndedSpan
 
 _KINDS: Final = {kind: kind.name.lower() for kind in SpanKind}
 _NOTHING: Final = (None, None, None)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from opentelemetry.trace import StatusCode
 
 from mirascope_ops.core import guard
-from mirascope_ops.core.span import EndedSpan
+from mirascope_ops.core.ended import EndedSpan
 from mirascope_ops.store import codec, waiting
 from mirascope_ops.store.batch import SpanBatch, batch_of_kept_records
 from mirascope_ops.store.ended import batch_of_ended, span_record

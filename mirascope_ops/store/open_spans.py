@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from mirascope_ops.core.span import open_spans
+from mirascope_ops.core.open_spans import open_spans
 
 if TYPE_CHECKING:
-    from mirascope_ops.core.span import EndedSpan
+    from mirascope_ops.core.ended import EndedSpan
 
 _ID: Final = 3  # where an EndedSpan has its span id
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from mirascope_ops.core import backend, guard
 from mirascope_ops.core.backend import Sink
-from mirascope_ops.core.span import forget_open_spans, open_spans
+from mirascope_ops.core.open_spans import forget_open_spans, open_spans
 from mirascope_ops.exceptions import ConfigurationError, StoreError
 from mirascope_ops.store import forking, location, masked, termination
 from mirascope_ops.store.ended import run_record, span_record
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mirascope_ops.core.session import SessionContext
-    from mirascope_ops.core.span import EndedSpan
+    from mirascope_ops.core.ended import EndedSpan
     from mirascope_ops.store.protocol import Store, StoreStats
     from mirascope_ops.store.records import AnnotationRecord
     from mirascope_ops.store.rescue import Rescue

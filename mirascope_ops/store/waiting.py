@@ -17,7 +17,7 @@ from mirascope_ops.core.backend import Sink
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mirascope_ops.core.span import EndedSpan
+    from mirascope_ops.core.ended import EndedSpan
 
 MAX_SPANS = 100_000
 MAX_BYTES = 256 * 1024**2

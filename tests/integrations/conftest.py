@@ -24,8 +24,8 @@ from opentelemetry.util._once import Once
 
 from mirascope_ops import ops
 from mirascope_ops.core import context, guard, pipeline
+from mirascope_ops.core.open_spans import forget_open_spans
 from mirascope_ops.core.session import CURRENT
-from mirascope_ops.core.span import forget_open_spans
 from mirascope_ops.testing import captured
 
 if TYPE_CHECKING:

@@ -1,0 +1,144 @@
+"""The SDK's `ReadableSpan`, made of our span when an exporter reads it, within the provider's limits."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from opentelemetry import trace as otel_trace
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.trace import Link, Status, StatusCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.trace import SpanContext, SpanKind
+    from opentelemetry.util.types import Attributes
+
+    from mirascope_ops.core.notes import Notes, Wire
+    from mirascope_ops.core.pipeline import Pipeline
+
+_CODES: Final = {code.value: code for code in StatusCode}
+_T = TypeVar("_T")
+
+
+class LazyReadable(otel_trace.Span, ReadableSpan):
+    """What exporters and processors read of a `Span`; nothing is made before they do."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:  # slots of `Span`
+        _notes: Notes
+        _wire: Wire
+        _pipe: Pipeline
+        _parent_span: Any
+
+        def all_attributes(self) -> dict[str, Any]:
+            """Return every attribute, whole."""
+            ...
+
+    @property
+    def _context(self) -> SpanContext:  # pyright: ignore[reportIncompatibleVariableOverride] - read lazily
+        return self.get_span_context()
+
+    @property
+    def context(self) -> SpanContext:
+        """The span's context."""
+        return self.get_span_context()
+
+    @property
+    def parent(self) -> SpanContext | None:
+        """The parent's context, or None at a root."""
+        found = self._parent_span
+        return found.get_span_context() if isinstance(found, otel_trace.Span) else found
+
+    _parent = parent  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
+
+    @property
+    def kind(self) -> SpanKind:
+        """The span's kind, in OpenTelemetry's terms."""
+        return self._wire.kind
+
+    _kind = kind  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
+
+    @property
+    def status(self) -> Status:
+        """The span's status."""
+        return Status(_CODES[self._notes.code], self._notes.message)
+
+    _status = status  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
+
+    @property
+    def attributes(self) -> Attributes:
+        """All attributes, within the provider's limits."""
+        return MappingProxyType(self._attributes)
+
+    @property
+    def _attributes(self) -> BoundedAttributes:  # pyright: ignore[reportIncompatibleVariableOverride] - read lazily
+        limits = self._pipe.limits
+        return BoundedAttributes(
+            limits.max_span_attributes, self.all_attributes(), max_value_len=limits.max_span_attribute_length
+        )
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """The events, the newest ones where the provider's limit is reached."""
+        limits = self._pipe.limits
+        longest = limits.max_attribute_length
+        kept = _newest(self._notes.events, limits.max_events)
+        return tuple(
+            Event(name, BoundedAttributes(limits.max_event_attributes, found, max_value_len=longest), time)
+            for name, time, found in kept
+        )
+
+    _events = events  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
+
+    @property
+    def links(self) -> Sequence[Link]:
+        """The links, the newest ones where the provider's limit is reached."""
+        limits = self._pipe.limits
+        longest = limits.max_attribute_length
+        kept = _newest(self._notes.links, limits.max_links)
+        return tuple(
+            Link(link.context, BoundedAttributes(limits.max_link_attributes, link.attributes, max_value_len=longest))
+            for link in kept
+        )
+
+    _links = links  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
+
+    @property
+    def dropped_attributes(self) -> int:
+        """Attributes over the provider's limit."""
+        return self._attributes.dropped
+
+    @property
+    def dropped_events(self) -> int:
+        """Events over the provider's limit."""
+        return len(self._notes.events or ()) - len(_newest(self._notes.events, self._pipe.limits.max_events))
+
+    @property
+    def dropped_links(self) -> int:
+        """Links over the provider's limit."""
+        return len(self._notes.links or ()) - len(_newest(self._notes.links, self._pipe.limits.max_links))
+
+    @property
+    def resource(self) -> Any:
+        """The provider's resource."""
+        return self._pipe.origin.resource
+
+    _resource = resource  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
+
+    @property
+    def instrumentation_scope(self) -> Any:
+        """This library's scope."""
+        return self._pipe.origin.scope
+
+    _instrumentation_scope = instrumentation_scope  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
+    _instrumentation_info = None  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - deprecated by the SDK
+
+
+def _newest(items: list[_T] | None, limit: int | None) -> list[_T]:
+    """Return the last items, at most so many; all where there is no limit."""
+    found = items or []
+    return found if limit is None else found[max(0, len(found) - limit) :]
