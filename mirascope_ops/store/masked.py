@@ -1,4 +1,4 @@
-"""Masks for what reaches the store without having been captured by us: foreign spans, exceptions, annotations.
+"""Masks for what reaches the store without having been captured by us: foreign spans, exceptions, annotations, OTLP.
 
 What `@ops.trace`, `ops.span` and `ops.session` take is masked as it is captured (`core.capture`). Other libraries write
 onto their spans what they like, headers and clients' settings included, and an exception's message may tell a whole
@@ -14,7 +14,9 @@ import orjson
 from mirascope_ops.core import capture, guard, masking
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, MutableMapping
+
+    from mirascope_ops.store.records import RunRecord, SpanRecord
 
 _MESSAGE: Final = "exception.message"
 _STACKTRACE: Final = "exception.stacktrace"
@@ -35,6 +37,24 @@ def attributes(found: Mapping[str, Any]) -> Mapping[str, Any]:
     except Exception as error:  # noqa: BLE001 - the user's rule may raise anything; what it did not see is not kept
         guard.report("masking attributes", error)
         return dict.fromkeys(found, masking.MASK)
+
+
+def record(span: SpanRecord) -> SpanRecord:
+    """Mask a span that comes from outside: from a file, or from another process.
+
+    What is masked already stays as it is.
+
+    Args:
+        span: The span.
+    """
+    told = span.session_attributes
+    return span._replace(
+        status_message=message(span.status_message) if span.status_message else "",
+        session_attributes=str(_text("", told)) if told else told,
+        attributes=attributes(span.attributes),
+        events=[each._replace(attributes=event(attributes(each.attributes))) for each in span.events],
+        links=[each._replace(attributes=attributes(each.attributes)) for each in span.links],
+    )
 
 
 def message(text: str) -> str:
@@ -65,6 +85,35 @@ def metadata(found: Mapping[str, Any]) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", masking.mask(dict(found), policy.redact))
 
 
+def span(found: SpanRecord, resources: MutableMapping[int, tuple[Any, Mapping[str, Any]]]) -> SpanRecord:
+    """Mask a span that another process recorded.
+
+    Args:
+        found: The span.
+        resources: The resources so far, by identity, which many spans share; each with what was made of it.
+    """
+    policy = capture.policy
+    if not policy.mask_secrets and policy.redact is None:
+        return found
+    known = resources.get(id(found.resource))
+    if known is None:
+        known = resources[id(found.resource)] = found.resource, attributes(found.resource)
+    told = found.session_attributes
+    return found._replace(
+        status_message=message(found.status_message) if found.status_message else "",
+        session_attributes=None if told is None else str(_text("", told)),
+        resource=known[1],
+        attributes=attributes(found.attributes),
+        events=[each._replace(attributes=event(attributes(each.attributes))) for each in found.events],
+        links=[each._replace(attributes=attributes(each.attributes)) for each in found.links],
+    )
+
+
+def run(found: RunRecord) -> RunRecord:
+    """Mask an entry into a session that another process recorded."""
+    return found._replace(attributes=attributes(found.attributes))
+
+
 def _value(key: str, value: Any) -> Any:
     policy = capture.policy
     if policy.mask_secrets and masking.is_secret(key):
@@ -73,6 +122,8 @@ def _value(key: str, value: Any) -> Any:
         return _text(key, value)
     if isinstance(value, tuple | list):
         return [_value(key, each) for each in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {name: _value(name, each) for name, each in cast("dict[str, Any]", value).items()}
     return value if policy.redact is None else policy.redact(key, value)
 
 

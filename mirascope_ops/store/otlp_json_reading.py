@@ -27,6 +27,8 @@ _KINDS: Final = {
     for number, name in enumerate(("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"))
 }
 _STATUSES: Final = {f"STATUS_CODE_{name}": number for number, name in enumerate(("UNSET", "OK", "ERROR"))}
+# What anything at all in the place of a span raises where it is read.
+_MISREAD: Final = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 _SPECIAL: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _OTHER_SIGNALS: Final = frozenset(
     f"resource{camel}" for camel in ("Metrics", "Logs", "Profiles")
@@ -92,7 +94,7 @@ def spans_in(
             resource, runs = _read_resource(described)
             listed = described.get("scopeSpans") or described.get("instrumentationLibrarySpans")
             scopes = _list(listed, "scopeSpans")
-        except (AttributeError, TypeError, ValueError) as error:
+        except _MISREAD as error:
             problem(where, error)
             continue
         yield from runs
@@ -111,13 +113,13 @@ def _scope_spans(
         described = _camel(inner, "schemaUrl")
         scope = _read_scope(described, resource, known)
         spans = _list(described.get("spans"), "spans")
-    except (AttributeError, TypeError, ValueError) as error:
+    except _MISREAD as error:
         problem(where, error)
         return
     for place, span in enumerate(spans):
         try:
             read = otlp_reading.exported_of(scope, _read_span(span), known)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except _MISREAD as error:
             problem(f"{where}.spans[{place}]", error)
             continue
         yield read
@@ -259,7 +261,7 @@ def _read_value(told: Any) -> Any:
         return told
     try:
         return read(value)
-    except (AttributeError, TypeError, ValueError, binascii.Error):
+    except (AttributeError, OverflowError, TypeError, ValueError, binascii.Error):
         return value  # not what it says that it is: kept as it came
 
 

@@ -31,13 +31,13 @@ from mirascope_ops.store.protocol import Retention
 from mirascope_ops.store.waiting import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
     from mirascope_ops.core.session import SessionContext
     from mirascope_ops.core.ended import EndedSpan
     from mirascope_ops.store.protocol import Store, StoreStats
-    from mirascope_ops.store.records import AnnotationRecord
+    from mirascope_ops.store.records import AnnotationRecord, RunRecord, SpanRecord
     from mirascope_ops.store.rescue import Rescue
     from mirascope_ops.store.salvage import Repair
 
@@ -90,6 +90,7 @@ class Recorder:
         self._lock = threading.RLock()
         self._holder: int | None = None  # the thread that writes now
         self._then: Callable[[], None] | None = None  # what a signal left to do after writing
+        self._closed = False
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._opened, self._spent = time.monotonic(), 0.0
@@ -151,6 +152,22 @@ class Recorder:
                     break
             if with_open:
                 self._flush_open(changes=True)
+
+    def write_records(
+        self,
+        spans: Sequence[SpanRecord],
+        runs: Sequence[RunRecord] = (),
+        annotations: Sequence[AnnotationRecord] = (),
+    ) -> None:
+        """Write what another process recorded; it is in the store, or in the rescue, when this returns.
+
+        Raises:
+            StoreError: Neither can be written, or this recorder is closed.
+        """
+        with self._writing():
+            if self._closed:
+                raise StoreError("The store was closed, another one may be in use: try again.")
+            self._store(spans, runs, annotations)
 
     @contextmanager
     def changing(self) -> Generator[Store]:
@@ -234,8 +251,10 @@ class Recorder:
     def close(self) -> None:
         """Flush, stop the thread and close the store."""
         self.finish()
-        for store in (self.store, *self._set_aside):
-            store.close()
+        with self._writing():  # so that nobody begins to write
+            self._closed = True
+            for store in (self.store, *self._set_aside):
+                store.close()
 
     @contextmanager
     def _writing(self) -> Generator[None]:
@@ -315,10 +334,14 @@ class Recorder:
         if isinstance(self.store, MemoryStore):  # it makes records when somebody reads
             self.store.write(rows, newest, annotations)
             return
-        records = [span_record(row) for row in rows]
+        self._store([span_record(row) for row in rows], newest, annotations)
+
+    def _store(
+        self, records: Sequence[SpanRecord], runs: Sequence[RunRecord], annotations: Sequence[AnnotationRecord]
+    ) -> None:
         while True:
             try:
-                self.store.write(records, newest, annotations)
+                self.store.write(records, runs, annotations)
             except StoreError as error:
                 if not self._turn_to_rescue(error):
                     raise

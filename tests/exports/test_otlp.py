@@ -10,6 +10,7 @@ import os
 import struct
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import pytest
@@ -492,3 +493,25 @@ def test_without_the_protobuf_package_json_works_and_protobuf_says_what_to_insta
     with pytest.raises(ImportError, match=r'pip install "mirascope_ops\[files\]"'):
         otlp_file.write(tmp_path / "spans.pb", [])
     assert not (tmp_path / "spans.pb").exists()
+
+
+def nested(depth):
+    value = '{"stringValue":"deep"}'
+    for _ in range(depth):
+        value = f'{{"arrayValue":{{"values":[{value}]}}}}'
+    return value
+
+
+@pytest.mark.parametrize(
+    "field",
+    ['"startTimeUnixNano":1e999', '"flags":1e999', f'"attributes":[{{"key":"a","value":{nested(240)}}}]'],
+    ids=["a time without end", "flags without end", "a value nested deep"],
+)
+def test_a_span_that_holds_what_python_cannot_take_costs_no_other_span(written, field):
+    content = f'{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"name":"odd",{field}}},{json.dumps(span())}]}}]}}]}}'
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        found = written(content, errors="skip")
+
+    assert found[-1].record.name == "answer"

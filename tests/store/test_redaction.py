@@ -9,13 +9,14 @@ import sqlite3
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
+from sample_records import run_record
 
 from mirascope_ops import StoreError, ops
 from mirascope_ops.core import capture
 from mirascope_ops.core.processor import SessionProcessor
-from mirascope_ops.store import location, rescue
+from mirascope_ops.store import location, masked, rescue
 from mirascope_ops.store import recorder as recorders
-from mirascope_ops.store.records import SpanQuery
+from mirascope_ops.store.records import EventRecord, LinkRecord, SpanQuery
 from mirascope_ops.store.sqlite import SqliteStore
 
 SECRET = "sk-5up3r-s3cr3t"
@@ -221,3 +222,33 @@ def test_where_a_reader_is_in_the_way_it_is_said_and_can_be_done_later(path, mak
 
     assert b"GONE" not in on_disk(path.parent)
     store.close()
+
+
+def test_what_another_process_recorded_is_masked_wherever_it_is(make, monkeypatch):
+    event = EventRecord("exception", 1, {"exception.message": f"Client(api_key='{SECRET}')", "token": SECRET})
+    link = LinkRecord("1" * 32, "1" * 16, {"password": SECRET})
+    nested = {"headers": [{"Authorization": SECRET, "Accept": "text/plain"}], "seen": "yes"}
+    span = make.span(
+        session_id="s",
+        session_attributes=f'{{"api_key":"{SECRET}","tier":"premium"}}',
+        status_message=f"Client(api_key='{SECRET}')",
+        attributes={"http.request.header.authorization": [SECRET], "request": nested},
+        resource={"service.name": "app", "db.password": SECRET},
+        events=[event],
+        links=[link],
+    )
+    resources = {}
+
+    found, again = (masked.span(each, resources) for each in (span, span._replace(span_id="2" * 16)))
+
+    assert SECRET not in repr(found)
+    assert found.session_attributes == '{"api_key":"[masked]","tier":"premium"}'
+    assert found.attributes["request"] == {
+        "headers": [{"Authorization": "[masked]", "Accept": "text/plain"}],
+        "seen": "yes",
+    }
+    assert found.resource["service.name"] == "app"
+    assert again.resource is found.resource
+    assert SECRET not in repr(masked.run(run_record(run_id="r", session_id="s", start=1, attributes={"token": SECRET})))
+    monkeypatch.setattr(capture, "policy", capture.Policy(mask_secrets=False))
+    assert masked.span(span, {}) is span

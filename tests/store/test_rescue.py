@@ -90,6 +90,32 @@ def test_a_full_disk_loses_nothing_and_all_is_back_when_there_is_room(recorder, 
     assert str(beside(path)) in said
 
 
+def test_records_of_other_processes_are_kept_beside_a_full_disk_and_come_back(recorder, path, make):
+    first, *others = [make.span() for _ in range(3_000)]
+    recorder.write_records([first])
+    limit_pages(recorder.store, 30)
+
+    recorder.write_records(others)
+
+    assert recorder.rescued
+    assert len(recorder.store.spans(SpanQuery())) == 2_999
+    limit_pages(recorder._set_aside[0], 1_000_000)
+    recorder.gather()
+    assert not recorder.rescued
+    assert len(recorder.store.spans(SpanQuery())) == 3_000
+
+
+def test_a_closed_recorder_takes_no_records_and_makes_no_rescue(path, make):
+    places = rescue.Rescue(path)
+    closed = recorders.Recorder(places.opened(), rescue=places)
+    closed.close()
+
+    with pytest.raises(StoreError, match="try again"):
+        closed.write_records([make.span()])
+
+    assert not beside(path).exists()
+
+
 def test_a_file_that_another_program_holds_is_not_waited_for_long(recorder, path, logged):
     work("before")
     recorder.flush()
