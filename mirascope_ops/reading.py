@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mirascope_ops.store.protocol import Store
     from mirascope_ops.store.records import RunRecord
 
-_UNITS: Final = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
+_UNITS: Final = {"s": "seconds", "min": "minutes", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _TRACE_ID_LENGTH: Final = 32
 _SHORT_ID: Final = 8  # digits that a shortened trace id needs, as the views show it
 
@@ -142,6 +142,38 @@ def traces(
     conditions = _Conditions(name, status, cell, notebook, first, last)
     kept = found.filter(lambda trace: conditions.fit(trace.root))
     return kept if limit is None else kept[max(0, len(kept) - limit) :]
+
+
+def page_of_traces(
+    *, since: int | None, until: int | None, name: str | None, limit: int, seen: set[str]
+) -> tuple[list[StoredTrace], int | None]:
+    """Return the newest traces, and where those before them end: so all are gone through with few in memory.
+
+    Args:
+        since: Traces with a span that started at or after this time (ns).
+        until: Traces with a span that started before this time (ns): what the page before returned.
+        name: Traces with a span of this name.
+        limit: How many, at least one.
+        seen: The ids of the traces that pages before had; those of this page are added.
+
+    Returns:
+        Traces, newest first, each whole, none of which was seen; and the time for the next page, None after the last.
+    """
+    while True:
+        query = SpanQuery(since=since, until=until, name=name, whole_traces=True, limit=limit)
+        found = SpanSet(_table(query)).traces
+        fresh = sorted((trace for trace in found if trace.trace_id not in seen), key=_trace_start, reverse=True)
+        seen.update(trace.trace_id for trace in fresh)
+        if len(found) < limit:
+            return fresh, None
+        newest = (
+            max(span.start for span in trace if (name in {None, span.name}) and (until is None or span.start < until))
+            for trace in found
+        )
+        following = min(newest) + 1  # others may have begun in that very nanosecond
+        if fresh or following != until:
+            return fresh, following
+        limit *= 2
 
 
 def get_trace(trace_id: str) -> StoredTrace:
@@ -308,6 +340,10 @@ def _between(spans: SpanSet, first: int | None, last: int | None) -> SpanSet:
 
 def _start(span: SpanRow) -> int:
     return span.start
+
+
+def _trace_start(trace: StoredTrace) -> int:
+    return trace.start
 
 
 def _where_to_look(hint: str) -> str:
