@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--no-proxy-server",
 ]  # fmt: skip
 SECONDS = 90_000  # milliseconds that anything may take
+_PATHS = {"jupyterlab": "lab/tree", "notebook": "notebooks"}  # of an application's notebooks
 
 
 def browser_program() -> str:
@@ -37,11 +37,14 @@ def browser_program() -> str:
 
 
 @contextmanager
-def jupyter_lab(folder: Path, **environment: str) -> Iterator[str]:
-    """Start a server in a folder; gives its address with the token."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+def jupyter_server(folder: Path, application: str = "jupyterlab", **environment: str) -> Iterator[str]:
+    """Start a server in a folder; gives its address, where the path to an application has to be put, and the token.
+
+    Args:
+        folder: The folder.
+        application: The package that is run: "jupyterlab" or "notebook".
+        **environment: Variables for the server and its kernels.
+    """
     token = secrets.token_hex(8)
     settings = folder / "settings" / "@jupyterlab"
     (settings / "apputils-extension").mkdir(parents=True)
@@ -49,7 +52,7 @@ def jupyter_lab(folder: Path, **environment: str) -> Iterator[str]:
     log = (folder / "server.log").open("w")
     server = subprocess.Popen(
         [
-            sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
+            sys.executable, "-m", application, "--no-browser", "--allow-root", "--port=0",
             "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}",
             "--expose-app-in-browser", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ],
@@ -66,19 +69,27 @@ def jupyter_lab(folder: Path, **environment: str) -> Iterator[str]:
         stdout=log,
         stderr=subprocess.STDOUT,
     )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"{address}/api/status?token={token}", timeout=5)
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield f"{address}/lab/tree/{{}}?token={token}&reset"
+        yield f"{_address(server, folder, token)}/{{}}?token={token}&reset"
     finally:
         server.terminate()
         server.wait(timeout=20)
         log.close()
+
+
+def _address(server: subprocess.Popen[bytes], folder: Path, token: str) -> str:
+    """Wait until the server answers at the address that it has written down: the port is of its own choice."""
+    end = time.monotonic() + SECONDS / 1000
+    while time.monotonic() < end and server.poll() is None:
+        for told in (folder / "runtime").glob("jpserver-*.json"):
+            try:
+                address = json.loads(told.read_text())["url"].rstrip("/")
+                urllib.request.urlopen(f"{address}/api/status?token={token}", timeout=5)
+            except (OSError, ValueError):  # it is being written, or not listened to yet
+                continue
+            return address
+        time.sleep(0.1)
+    raise AssertionError(f"The server did not start: {(folder / 'server.log').read_text()[-2000:]}")
 
 
 class Page:
@@ -88,7 +99,7 @@ class Page:
         self.page = page
         self.errors: list[str] = []
         self.outside: list[str] = []
-        host = address.partition("/lab")[0]
+        host = address.partition("/{}")[0]
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on(
             "request",
@@ -103,29 +114,43 @@ class Page:
         self.page.evaluate("([name, told]) => { window.jupyterapp.commands.execute(name, told); }", [name, arguments])
 
     def wait_for_kernel(self) -> None:
-        """Wait until the kernel is idle, and has been for a while: a question for which one may come at first."""
-        self.page.wait_for_function(
-            """() => {
+        """Wait until the notebook's kernel has answered a request, and no question stands open for which one it is."""
+        self.evaluate(
+            """for (;; await new Promise((again) => setTimeout(again, 50))) {
                 const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
                 const kernel = context?.session?.kernel;
-                const asks = document.querySelector(".jp-Dialog");
-                const ready = context?.isReady && kernel?.connectionStatus === "connected" && kernel.status === "idle";
-                if (!ready || asks) window.idleSince = undefined;
-                else window.idleSince ??= performance.now();
-                return window.idleSince !== undefined && performance.now() - window.idleSince > 1500;
-            }""",
-            timeout=SECONDS,
+                const asks = () => document.querySelector(".jp-Dialog") !== null;
+                if (!context?.isReady || kernel?.connectionStatus !== "connected" || asks()) continue;
+                const told = kernel.requestExecute({code: "", silent: true, store_history: false}).done;
+                try { await told; } catch { continue; }  // this kernel was replaced by another
+                if (context.session?.kernel === kernel && kernel.status === "idle" && !asks()) return;
+            }"""
         )
 
-    def run_all(self) -> None:
-        self.command("notebook:run-all-cells")
+    def evaluate(self, body: str, told: Any = None) -> Any:
+        """Run the body of an asynchronous function in the page, and wait for its end, as `wait_for_function` does not.
+
+        Args:
+            body: JavaScript; it finds what is told it under the name `told`.
+            told: A JSON value.
+        """
+        return self.page.evaluate(
+            f"""([told, patience]) => Promise.race([
+                (async () => {{ {body} }})(),
+                new Promise((_, failed) => setTimeout(() => failed(new Error("It takes too long.")), patience)),
+            ])""",
+            [told, SECONDS],
+        )
 
     def run(self, place: int) -> None:
         """Run one cell, without waiting for its end."""
-        self.page.evaluate(
-            "place => { const n = window.jupyterapp.shell.currentWidget.content; n.activeCellIndex = place; }", place
+        self.evaluate(
+            """const notebook = window.jupyterapp.shell.currentWidget.content;
+            notebook.deselectAll();
+            notebook.activeCellIndex = told;
+            (window.running ??= {})[told] = window.jupyterapp.commands.execute("notebook:run-cell");""",
+            place,
         )
-        self.command("notebook:run-cell")
 
     def restart(self) -> None:
         """Restart the kernel, as its command does after it has asked."""
@@ -139,26 +164,27 @@ class Page:
         return self.page.locator(".jp-Notebook .jp-Cell").nth(place).locator(".jp-Cell-outputArea")
 
     def wait_for_cell(self, place: int) -> None:
-        """Wait until a cell is over."""
-        self.page.wait_for_function(
-            """place => {
-                const cell = window.jupyterapp.shell.currentWidget.content.widgets[place].model;
-                return cell.executionCount !== null && cell.executionState !== "running";
-            }""",
-            arg=place,
-            timeout=SECONDS,
-        )
+        """Wait until the cell that `run` has started is over, with all its output."""
+        self.evaluate("await window.running[told]", place)
+
+    def run_and_wait(self, *places: int) -> None:
+        """Run cells one after the other."""
+        for place in places:
+            self.run(place)
+            self.wait_for_cell(place)
 
 
 @contextmanager
-def open_notebook(folder: Path, cells: list[str], *, dark: bool = False, **environment: str) -> Iterator[Page]:
-    """Write a notebook, start JupyterLab, open it."""
+def open_notebook(
+    folder: Path, cells: list[str], *, dark: bool = False, application: str = "jupyterlab", **environment: str
+) -> Iterator[Page]:
+    """Write a notebook, start JupyterLab or Notebook 7, open it."""
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(source) for source in cells],
         metadata={"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
     )
     nbformat.write(notebook, folder / "notes.ipynb")
-    with jupyter_lab(folder, **environment) as address:
+    with jupyter_server(folder, application, **environment) as address:
         if dark:
             themes = folder / "settings" / "@jupyterlab" / "apputils-extension" / "themes.jupyterlab-settings"
             themes.write_text(json.dumps({"theme": "JupyterLab Dark"}))
@@ -166,10 +192,10 @@ def open_notebook(folder: Path, cells: list[str], *, dark: bool = False, **envir
             browser = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS)
             page = browser.new_page(viewport={"width": 1000, "height": 1100}, color_scheme="dark" if dark else "light")
             page.set_default_timeout(SECONDS)
-            # JupyterLab may ask for the kernel that the notebook names already.
+            # It may ask for the kernel that the notebook names already.
             page.add_init_script("setInterval(() => document.querySelector('.jp-Dialog .jp-mod-accept')?.click(), 200)")
             opened = Page(page, address)
-            page.goto(address.format("notes.ipynb"))
+            page.goto(address.format(f"{_PATHS[application]}/notes.ipynb"))
             page.wait_for_selector(".jp-Notebook .jp-Cell")
             opened.wait_for_kernel()
             yield opened

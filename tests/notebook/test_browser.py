@@ -31,8 +31,7 @@ def test_a_card_lives_while_its_cell_blocks_and_while_it_awaits(tmp_path):
         LIVE.format(name="awaiting", wait="await asyncio.sleep(2)", question=HOSTILE),
     ]
     with open_notebook(tmp_path, cells, MIRASCOPE_OPS_STORE=":memory:") as lab:
-        lab.run(0)
-        lab.wait_for_cell(0)
+        lab.run_and_wait(0)
         for place, name in ((1, "blocking"), (2, "awaiting")):
             lab.run(place)
             output = lab.output(place)
@@ -73,9 +72,7 @@ def test_twenty_traces_are_reviewed_by_the_keyboard_alone_over_a_restart(tmp_pat
         keys.press("f" if number % 3 == 0 else "p")
 
     with open_notebook(tmp_path, cells, MIRASCOPE_OPS_STORE=store) as lab:
-        for place in (0, 1, 2):
-            lab.run(place)
-            lab.wait_for_cell(place)
+        lab.run_and_wait(0, 1, 2)
         review = lab.output(2).locator(".rv")
         review.wait_for()
         assert review.locator(".pg").inner_text() == "0 of 20 reviewed"
@@ -87,8 +84,7 @@ def test_twenty_traces_are_reviewed_by_the_keyboard_alone_over_a_restart(tmp_pat
 
         # The kernel goes; the same cell goes on with the tenth.
         lab.restart()
-        lab.run(0)
-        lab.wait_for_cell(0)
+        lab.run_and_wait(0)
         lab.run(2)
         review.locator(".pg", has_text="9 of 20 reviewed · 6 pass · 3 fail").wait_for()
         lab.page.wait_for_function("() => document.querySelector('.rv h4').textContent.startsWith('10.')")
@@ -106,8 +102,7 @@ def test_twenty_traces_are_reviewed_by_the_keyboard_alone_over_a_restart(tmp_pat
         review.locator(".pg", has_text="20 of 20").wait_for()
         lab.page.wait_for_function(KEPT)
 
-        lab.run(3)
-        lab.wait_for_cell(3)
+        lab.run_and_wait(3)
         shown = lab.output(3).inner_text()
         assert lab.page.title() != "broken"
         assert review.locator("script, img").count() == 0

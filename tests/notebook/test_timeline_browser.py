@@ -76,19 +76,9 @@ class Shown:
         )
 
 
-READY = """async () => {
-    const context = window.jupyterapp.shell.currentWidget.sessionContext;
-    await context.ready;
-    await context.session.kernel.info;
-}"""
-
-
 def test_a_timeline_in_jupyterlab(tmp_path):  # noqa: PLR0915 - one visit, as starting JupyterLab takes most of the time
     with open_notebook(tmp_path, [SETUP, SHOW, READ, READ, WRONG], MIRASCOPE_OPS_STORE=":memory:") as lab:
-        lab.page.evaluate(READY)
-        for place in (0, 1):
-            lab.run(place)
-            lab.wait_for_cell(place)
+        lab.run_and_wait(0, 1)
         shown = Shown(lab.page, lab.output(1))
 
         # It is there, with what it is about.
@@ -120,8 +110,7 @@ def test_a_timeline_in_jupyterlab(tmp_path):  # noqa: PLR0915 - one visit, as st
         shown.root.get_by_role("searchbox").press("Enter")
         shown.panel.locator("h4", has_text="answer").wait_for()
         shown.root.get_by_role("button", name="Cost").click()
-        lab.run(2)
-        lab.wait_for_cell(2)
+        lab.run_and_wait(2)
         lab.output(2).get_by_text("['answer'] answer cost").wait_for()
 
         # A stretch of time has statistics, and is a table in the kernel.
@@ -130,8 +119,7 @@ def test_a_timeline_in_jupyterlab(tmp_path):  # noqa: PLR0915 - one visit, as st
         shown.measure()
         assert "LLM calls\t1" in shown.panel.inner_text()
         assert "widget.selection.to_pandas()" in shown.panel.inner_text()
-        lab.run(3)
-        lab.wait_for_cell(3)
+        lab.run_and_wait(3)
         lab.output(3).get_by_text("'answer', 'check'] None cost").wait_for()
 
         # Names that are hidden leave the lanes; the flame view adds up.
