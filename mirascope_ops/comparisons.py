@@ -51,7 +51,7 @@ class Comparisons:
             >>> print(diff.to_text().split("duration")[0])
             1 change
             <BLANKLINE>
-            input  turn 1, other greet
+            input  turn 1, greet
               - name: Ada
               + name: Bob
             <BLANKLINE>

@@ -8,6 +8,7 @@ from mirascope_ops.analysis.partdiff import told
 from mirascope_ops.analysis.sequences import Effort
 from mirascope_ops.views.escape import one_line
 from mirascope_ops.views.format import count, duration, plural, tokens, usd
+from mirascope_ops.views.text_trace import title_text
 
 if TYPE_CHECKING:
     from mirascope_ops.analysis.diff import Change, Comparison, Figure
@@ -40,7 +41,7 @@ def diff_text(comparison: Comparison) -> str:
 
 def change_line(change: Change) -> str:
     """One change on a line: what, where, and in how many spans."""
-    where = f"turn {change.turn}, {change.span.kind} {one_line(change.span.name, 80)}"
+    where = f"turn {change.turn}, {title_text(change.span, 80)}"
     if change.what == "moved" and len(change.places) > 1:
         others = ", ".join(f"turn {place.pair.turn}" for place in change.places[1:] if not place.pair.depth)
         where += f", changed places with {others or one_line(change.places[1].pair.span.name, 80)}"

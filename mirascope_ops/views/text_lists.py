@@ -11,7 +11,7 @@ from mirascope_ops.views.format import count, date, duration, plural, short_id, 
 from mirascope_ops.views.hints import hint
 from mirascope_ops.views.list_lines import session_line, trace_line
 from mirascope_ops.views.outline import outline
-from mirascope_ops.views.text_trace import name_text, status_text, trace_text
+from mirascope_ops.views.text_trace import name_text, status_text, title_text, trace_text
 from mirascope_ops.views.trace_list import as_traces, by_trace
 from mirascope_ops.views.verdicts import verdict_text
 from mirascope_ops.views.words import NO_SESSIONS, NO_SPANS
@@ -97,7 +97,7 @@ def _trace_row(spans: Sequence[SpanRow]) -> list[str]:
     line = trace_line(spans)
     figures = line.figures
     return [
-        f"{line.root.kind} {name_text(line.root.name, 40)}",
+        title_text(line.root, 40),
         status_text(line.status, "ok, recovered" if line.word else ""),
         verdict_text(line.verdict),
         duration(figures.duration) if figures.duration is not None else "",
@@ -112,7 +112,7 @@ def _trace_row(spans: Sequence[SpanRow]) -> list[str]:
 def _span_row(span: SpanRow) -> list[str]:
     view = outline(forest([span]))
     return [
-        f"{span.kind} {name_text(span.name, 40)}",
+        title_text(span, 40),
         status_text(span.status),
         verdict_text(verdict_of(span.annotations)),
         duration(span.duration) if span.duration is not None else "",

@@ -37,6 +37,12 @@ def name_text(text: str, limit: int = _NAME_LIMIT) -> str:
     return one_line(text, limit) or "(no name)"
 
 
+def title_text(span: SpanRow, limit: int = _NAME_LIMIT) -> str:
+    """A span's kind, where there is one to tell, and its name."""
+    name = name_text(span.name, limit)
+    return name if span.kind == "other" else f"{span.kind} {name}"
+
+
 def status_text(status: str, word: str = "") -> str:
     """A status: sign and word."""
     sign, usual = STATUS[status]
@@ -154,7 +160,7 @@ def _row(line: Line, view: Outline) -> str:
     state = f" {status_text(span.status)}" if span.status in {"error", "open", "interrupted"} else ""
     failed_or_call = span.kind == "llm" or (line.source >= 0 and line.source != line.place)
     return joined(
-        f"{span.kind} {name_text(span.name)}{state}",
+        f"{title_text(span)}{state}",
         hint(line, view) if failed_or_call and line.source != line.place else "",
         offset(span.start - view.start) if line.depth else "",
         duration(span.duration) if span.duration is not None else "",
@@ -223,7 +229,7 @@ def span_text(span: SpanRow, *, zone: tzinfo | None = UTC) -> str:
     """
     view = outline(forest([span]))
     line = view.lines[0]
-    head = joined(f"{span.kind} {name_text(span.name)} {status_text(span.status)}", _figures(totals([span])))
+    head = joined(f"{title_text(span)} {status_text(span.status)}", _figures(totals([span])))
     about = joined(*(name_text(part) for part in (span.model, span.provider) if part))
     shown = [head, _where(span, zone), *([about] if about else []), *_details(line, view, 0)]
     for word, value in (("input", span.input), ("output", span.output)):

@@ -46,8 +46,8 @@ def test_an_error_tells_its_message_and_the_notebooks_frames(failed):
 def test_open_and_interrupted_spans_say_so(span):
     shown = trace_text([span("a", None, "run", 0, None), span("b", "a", "step", 1, None, status="interrupted")])
 
-    assert "other run ● running" in shown
-    assert "other step ◐ interrupted" in shown
+    assert "run ● running" in shown
+    assert "step ◐ interrupted" in shown
 
 
 def test_large_traces_are_cut_and_say_so(span):
@@ -63,7 +63,7 @@ def test_large_traces_are_cut_and_say_so(span):
 def test_deep_traces_stop_moving_right(span):
     shown = trace_text([span(f"d{n}", f"d{n - 1}" if n else None, "level", n, 1000 - n) for n in range(1_000)])
 
-    assert "[level 40] other level" in shown
+    assert "[level 40] level" in shown
     assert max(len(line) for line in shown.splitlines()) < 200
 
 
