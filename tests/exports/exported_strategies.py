@@ -27,7 +27,7 @@ scalars = (
     | st.booleans()
     | st.integers(-(2**63), 2**64 - 1)
     | st.integers(-3, 300)
-    | st.floats()
+    | st.floats().map(lambda number: math.nan if math.isnan(number) else number)  # one NaN: JSON has no other
     | st.sampled_from([math.nan, math.inf, -math.inf, -0.0, 1e300, 5e-324])
     | texts
 )
