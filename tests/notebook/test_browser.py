@@ -56,7 +56,7 @@ def test_a_card_lives_while_its_cell_blocks_and_while_it_awaits(tmp_path):
         assert "application/vnd.mirascope.ops.spans+json" in output["data"]
 
 
-def test_twenty_traces_are_reviewed_by_the_keyboard_alone_over_a_restart(tmp_path):  # noqa: PLR0915 - one course
+def test_twenty_traces_are_reviewed_by_the_keyboard_alone_over_a_restart(tmp_path):
     cells = [SETUP, TALK, "ops.traces().review()", "ops.traces().to_pandas()[['label', 'score', 'note']].to_json()"]
     store = str(tmp_path / "spans.db")
 

@@ -76,7 +76,7 @@ class Shown:
         )
 
 
-def test_a_timeline_in_jupyterlab(tmp_path):  # noqa: PLR0915 - one visit, as starting JupyterLab takes most of the time
+def test_a_timeline_in_jupyterlab(tmp_path):
     with open_notebook(tmp_path, [SETUP, SHOW, READ, READ, WRONG], MIRASCOPE_OPS_STORE=":memory:") as lab:
         lab.run_and_wait(0, 1)
         shown = Shown(lab.page, lab.output(1))
