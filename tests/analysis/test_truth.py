@@ -31,6 +31,9 @@ CAPTURES = (
     "traceloop_openai",
     "vercel_ai_sdk",
 )
+# As OTLP numbers them.
+SPAN_KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
+STATUS_CODES = ("unset", "ok", "error")
 
 
 class Capture:
@@ -147,6 +150,8 @@ OF_SPAN = {
     "session_effective": lambda c, x: c.by_id[x["span_id"]].session_id,
     "session_emitted": lambda c, x: emits_session(c.by_id[x["span_id"]]),
     "duration_ns": lambda c, x: c.by_id[x["span_id"]].duration,
+    "otel_kind": lambda c, x: SPAN_KINDS.index(c.record_by_id[x["span_id"]].span_kind),
+    "status_code": lambda c, x: STATUS_CODES.index(c.record_by_id[x["span_id"]].status),
 }
 
 OF_TURN = {
@@ -175,6 +180,11 @@ OF_TURN = {
 OF_CALL = {
     "is_error": lambda c, x: c.by_id[x["span_id"]].status == "error",
     "canonical": lambda c, x: c.by_id[x["span_id"]] in c.calls,
+    "span_id": lambda c, x: c.by_id[x["span_id"]].span_id,
+    "trace_id": lambda c, x: c.by_id[x["span_id"]].trace_id,
+    "name": lambda c, x: c.by_id[x["span_id"]].name,
+    "scope": lambda c, x: c.by_id[x["span_id"]].scope,
+    "status_code_emitted": lambda c, x: STATUS_CODES.index(c.record_by_id[x["span_id"]].status),
     "emitted.response_model": lambda c, x: c.by_id[x["span_id"]].model,
     "emitted.input_tokens": lambda c, x: c.by_id[x["span_id"]].input_tokens,
     "emitted.output_tokens": lambda c, x: c.by_id[x["span_id"]].output_tokens,
