@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from mirascope_ops.files import from_pandas, read_otlp, read_parquet
     from mirascope_ops.integrations.instrumentation import instrument, instrument_llm, uninstrument_llm
     from mirascope_ops.reading import get_session, get_trace, last_trace, sessions, spans, traces
+    from mirascope_ops.receiver.listener import Listener
+    from mirascope_ops.receiver.listening import listen
     from mirascope_ops.recording import Recording
     from mirascope_ops.replaying import Replay
     from mirascope_ops.sessionset import Session, SessionSet
@@ -78,6 +80,7 @@ __all__ = [
     "ContextPropagator",
     "Conversation",
     "FormatError",
+    "Listener",
     "NotFoundError",
     "OpsError",
     "PropagatorFormat",
@@ -114,6 +117,7 @@ __all__ = [
     "instrument",
     "instrument_llm",
     "last_trace",
+    "listen",
     "llm",
     "ops",
     "propagated_context",
@@ -134,6 +138,7 @@ __all__ = [
 # Names that are loaded on first use: a program that only traces needs none of what they bring in.
 _LAZY = {
     "Conversation": "conversations",
+    "Listener": "receiver.listener",
     "Recording": "recording",
     "Replay": "replaying",
     "Session": "sessionset",
@@ -152,6 +157,7 @@ _LAZY = {
     "instrument": "integrations.instrumentation",
     "instrument_llm": "integrations.instrumentation",
     "last_trace": "reading",
+    "listen": "receiver.listening",
     "read_otlp": "files",
     "read_parquet": "files",
     "sessions": "reading",

@@ -1,0 +1,160 @@
+"""The server: a thread with an event loop of its own, so that it answers while a cell blocks the kernel's.
+
+The loop reads and answers; the intake's thread does what takes long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPServerConnectionDelegate
+from tornado.netutil import bind_sockets
+
+from mirascope_ops.core import guard
+from mirascope_ops.receiver.answers import OK, Answer
+from mirascope_ops.receiver.exchange import Exchange
+from mirascope_ops.receiver.intake import Intake
+from mirascope_ops.receiver.turns import Turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from socket import socket
+
+    from mirascope_ops.receiver.bodies import Received
+    from mirascope_ops.receiver.door import Door
+    from mirascope_ops.receiver.intake import Done
+
+_MOST_CONNECTIONS: Final = 512
+_IDLE_SECONDS: Final = 600.0
+_BODY_SECONDS: Final = 30.0
+_PATIENCE: Final = 8.0  # seconds until a sender is answered, whatever becomes of its spans
+_DRAIN_SECONDS: Final = 5.0
+_BUSY: Final = frozenset({429, 503})
+
+
+class Counts:
+    """How often what happened."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.refused = 0
+        self.bad = 0
+        self.received = 0
+        self.rejected = 0
+
+    def answered(self, answer: Answer) -> None:
+        """Count a request by its answer."""
+        self.requests += 1
+        self.refused += answer.status in _BUSY
+        self.bad += answer.status != OK and answer.status not in _BUSY
+
+
+class Server(HTTPServerConnectionDelegate):
+    """Takes spans at one address until it is closed.
+
+    Args:
+        host: The address to listen on.
+        port: The port; 0 takes a free one.
+        door: Who is let in.
+        write: Writes what bodies held; called by another thread, may raise StoreError.
+
+    Raises:
+        OSError: The address cannot be used.
+    """
+
+    def __init__(self, host: str, port: int, door: Door, write: Callable[[Sequence[Received]], None]) -> None:
+        self.door = door
+        self.counts = Counts()
+        self.turns = Turns()
+        self.closing = False
+        self._sockets: list[socket] = bind_sockets(port, host)
+        self.port: int = self._sockets[0].getsockname()[1]
+        self.intake = Intake(write, self._tell, self._measured)
+        self._open: dict[object, Any] = {}
+        self._loop = asyncio.SelectorEventLoop()
+        self._http: Any = None
+        self._thread = threading.Thread(target=self._run, name="mirascope_ops receiver", daemon=True)
+        self._thread.start()
+
+    def after_patience(self, then: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call this when a sender has waited long enough; in the loop's thread."""
+        return self._loop.call_later(_PATIENCE, then)
+
+    def close(self) -> None:
+        """Take nothing more, store what waits, answer, and end the threads; a second call does nothing."""
+        if self.closing:
+            return
+        self._loop.call_soon_threadsafe(self._stop_taking)
+        self.intake.close(_DRAIN_SECONDS)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+        self._thread.join(_DRAIN_SECONDS)
+
+    def leave_to_parent(self) -> None:
+        """Close what the child of a fork has inherited, without a word to those at the other end."""
+        self.closing = True
+        for each in self._sockets:
+            each.close()
+        for connection in self._open.values():
+            if connection.stream is not None and connection.stream.socket is not None:
+                connection.stream.socket.close()
+
+    # -- called by tornado -------------------------------------------------------------------------------------
+
+    def start_request(self, server_conn: object, request_conn: Any) -> Any:
+        """Begin with a request."""
+        self._open[server_conn] = request_conn
+        crowded = len(self._open) > _MOST_CONNECTIONS
+        return Exchange(self, server_conn, request_conn, crowded=crowded)
+
+    def on_close(self, server_conn: object) -> None:
+        """Forget a connection."""
+        self._open.pop(server_conn, None)
+        self.turns.leave(server_conn)
+
+    # -- in the loop's thread ----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._serve())
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        self._http = HTTPServer(
+            self, idle_connection_timeout=_IDLE_SECONDS, body_timeout=_BODY_SECONDS, max_header_size=16 * 1024
+        )
+        self._http.add_sockets(self._sockets)
+
+    def _stop_taking(self) -> None:
+        self.closing = True
+        self._http.stop()
+
+    async def _end(self) -> None:
+        try:
+            await asyncio.wait_for(self._http.close_all_connections(), _DRAIN_SECONDS)
+        except TimeoutError:
+            pass
+        finally:
+            self._loop.stop()
+
+    def _answer(self, done: Sequence[Done]) -> None:
+        for arrival, answer, spans in done:
+            self.counts.received += spans
+            self.counts.rejected += answer.rejected
+            try:
+                arrival.told.done(answer)
+            except Exception as error:  # noqa: BLE001 - the others are answered
+                guard.report("answering an exporter", error)
+
+    # -- in the intake's thread --------------------------------------------------------------------------------
+
+    def _tell(self, done: Sequence[Done]) -> None:
+        self._loop.call_soon_threadsafe(self._answer, done)
+
+    def _measured(self, size: int, seconds: float) -> None:
+        self._loop.call_soon_threadsafe(self.turns.measured, size, seconds)

@@ -1,0 +1,120 @@
+"""Whose turn it is: how much may wait, and when those that are sent away are to come back.
+
+What waits is bounded by bytes, and by the time that it takes to store it, which is measured all along. Exporters give
+up after some tries (Python's after six, or ten seconds), so it is not enough to turn them away until there happens to
+be room, for others that come anew would take it. Who is sent away gets a place in line, and is told the second in which
+its turn comes; the place is kept for its connection, and who comes anew stands behind it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+MAX_BYTES: Final = 64 * 1024**2
+MAX_SECONDS: Final = 5.0
+_NEW_SECONDS: Final = 4.0  # of waiting work until those who come anew are sent away; the rest is for those in line
+_EARLY: Final = 1.0  # who comes so many seconds too early has come in time
+_GRACE: Final = 5.0  # how long a place is kept for who does not come
+_FIRST_GUESS: Final = 1e-6  # seconds that a byte takes
+_WEIGHT: Final = 0.2  # of the newest measurement
+_MAX_PLACES: Final = 4096
+
+
+@dataclass(slots=True)
+class _Place:
+    due: float
+    size: int
+
+
+class Turns:
+    """Lets requests in, or tells when to come back; not to be used by two threads at once.
+
+    Args:
+        clock: Tells the time in seconds.
+
+    Attributes:
+        waiting: The bytes that were let in and are not stored yet.
+
+    Example:
+        >>> turns = Turns()
+        >>> turns.come("a connection", 1_000) is None  # it may
+        True
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.waiting = 0
+        self._clock = clock
+        self._pace = _FIRST_GUESS
+        self._places: dict[Hashable, _Place] = {}
+
+    @property
+    def seconds(self) -> float:
+        """How long it will take, by measurements so far, to store what waits."""
+        return self.waiting * self._pace
+
+    def come(self, who: Hashable, size: int) -> int | None:
+        """Let a request in, or tell its sender after how many seconds to come back.
+
+        Args:
+            who: Its connection.
+            size: Its bytes, which count as waiting until `done`.
+
+        Returns:
+            None where it is let in.
+        """
+        now = self._clock()
+        self._forget_absent(now)
+        place = self._places.pop(who, None)
+        if place is None:
+            promised = sum(each.size for each in self._places.values())
+            if self._fits(promised + size, _NEW_SECONDS, promised):
+                self.waiting += size
+                return None
+            wait = (self.waiting + promised) * self._pace - _NEW_SECONDS
+            due = now + max(1.0, wait + size * self._pace)
+        elif now < place.due - _EARLY:
+            due = place.due  # too early: the same place, for what it sends now
+        elif self._fits(size, MAX_SECONDS, 0):
+            self.waiting += size
+            return None
+        else:
+            due = now + 1.0
+        if len(self._places) < _MAX_PLACES:
+            self._places[who] = _Place(due, size)
+        return max(1, math.ceil(due - now))
+
+    def grow(self, size: int) -> bool:
+        """Let in more of a request whose size was not known when it came; tells whether there is room."""
+        if self.waiting + size > MAX_BYTES:
+            return False
+        self.waiting += size
+        return True
+
+    def done(self, size: int) -> None:
+        """Say that so many bytes do not wait any more."""
+        self.waiting -= size
+
+    def measured(self, size: int, seconds: float) -> None:
+        """Say how long it took to store so many bytes."""
+        if size:
+            self._pace += _WEIGHT * (seconds / size - self._pace)
+
+    def leave(self, who: Hashable) -> None:
+        """Give a place in line up: its connection was closed."""
+        self._places.pop(who, None)
+
+    def _fits(self, size: int, seconds: float, promised: int) -> bool:
+        if self.waiting + size > MAX_BYTES:
+            return not self.waiting and not promised  # as large as it may be, when nothing else is there
+        return (self.waiting + promised) * self._pace <= seconds
+
+    def _forget_absent(self, now: float) -> None:
+        absent = [who for who, place in self._places.items() if place.due + _GRACE < now]
+        for who in absent:
+            del self._places[who]

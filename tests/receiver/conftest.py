@@ -1,0 +1,64 @@
+"""A listener with a store of the test's own, and what is sent to it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from mirascope_ops.receiver.listening import listen
+from mirascope_ops.testing import captured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mirascope_ops import SpanSet
+    from mirascope_ops.receiver.listener import Listener
+
+sys.path.insert(0, str(Path(__file__).parent))  # tests are no package: made_requests is imported by its name
+
+
+@pytest.fixture
+def recorded() -> Iterator[Callable[[], SpanSet]]:
+    """What is in the store, which is in memory."""
+    with captured() as spans:
+        yield spans
+
+
+@pytest.fixture
+def listener(recorded) -> Iterator[Listener]:
+    with listen() as started:
+        yield started
+
+
+@pytest.fixture
+def post(listener) -> Iterator[Callable[..., httpx.Response]]:
+    """Send a body: a dict as JSON, bytes as protobuf."""
+    with httpx.Client(headers=listener.headers, timeout=30) as client:
+
+        def send(body: Any, path: str = "/v1/traces", **headers: str) -> httpx.Response:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            if isinstance(body, dict):
+                return client.post(listener.url + path, json=body, headers=named)
+            return client.post(
+                listener.url + path, content=body, headers={"Content-Type": "application/x-protobuf", **named}
+            )
+
+        yield send
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], None]:
+    """Wait until something holds."""
+
+    def wait(holds: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 30
+        while not holds():
+            assert time.monotonic() < deadline, "it never came to hold"
+            time.sleep(0.01)
+
+    return wait

@@ -1,0 +1,147 @@
+"""Who may send, and who comes when."""
+
+from __future__ import annotations
+
+import heapq
+
+import pytest
+
+from mirascope_ops.receiver import turns as module
+from mirascope_ops.receiver.turns import MAX_BYTES, MAX_SECONDS, Turns
+
+BATCH = 100_000
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def turns(clock):
+    """Turns where 100,000 bytes take half a second."""
+    made = Turns(clock)
+    for _ in range(60):
+        made.measured(BATCH, 0.5)
+    return made
+
+
+def fill(turns):
+    """Send until somebody is sent away; give how many were let in, and what that one was told."""
+    for number in range(1000):
+        seconds = turns.come(f"filler {number}", BATCH)
+        if seconds is not None:
+            turns.leave(f"filler {number}")
+            return number, seconds
+    raise AssertionError
+
+
+def test_what_waits_takes_no_longer_than_it_may(turns):
+    let_in, seconds = fill(turns)
+
+    assert let_in == 9  # four seconds of work, and the one that began before them
+    assert turns.seconds <= MAX_SECONDS
+    assert seconds >= 1
+
+
+def test_what_waits_is_bounded_by_bytes_too(clock):
+    turns = Turns(clock)
+    for _ in range(60):
+        turns.measured(BATCH, 0.0)
+
+    assert turns.come("a", MAX_BYTES - 10) is None
+    assert turns.come("b", 11) == 1
+    assert turns.grow(11) is False
+    assert turns.grow(10) is True
+    assert turns.waiting == MAX_BYTES
+
+
+def test_a_body_as_large_as_may_be_comes_in_when_nothing_else_waits(turns):
+    assert turns.come("a", MAX_BYTES + 1) is None
+    assert turns.come("b", 1) is not None
+    turns.done(MAX_BYTES + 1)
+    turns.leave("b")
+    assert turns.come("b", 1) is None
+
+
+def test_who_was_sent_away_comes_in_at_the_time_told(turns, clock):
+    fill(turns)
+    first = turns.come("first", BATCH)
+    second = turns.come("second", BATCH)
+
+    assert second >= first
+    clock.now += first
+    turns.done(BATCH * 2 * first)  # what was stored meanwhile
+    assert turns.come("newcomer", BATCH) is not None  # those who were sent away stand before it
+    assert turns.come("first", BATCH) is None
+
+
+def test_who_comes_too_early_keeps_its_place(turns, clock):
+    fill(turns)
+    for number in range(20):
+        turns.come(f"other {number}", BATCH)
+    told = turns.come("early", BATCH)
+
+    clock.now += 3
+    assert turns.come("early", BATCH) == told - 3
+
+
+def test_a_place_is_kept_for_a_while_and_given_up_with_its_connection(turns, clock):
+    let_in, _ = fill(turns)
+    for number in range(20):
+        turns.come(f"absent {number}", BATCH)
+    for number in range(10):
+        turns.leave(f"absent {number}")
+    crowded = turns.come("late", BATCH)
+    turns.leave("late")
+    turns.done(let_in * BATCH)
+    clock.now += 60
+
+    assert crowded >= 5
+    assert turns.come("late", BATCH) is None
+
+
+def test_places_are_bounded(turns, monkeypatch):
+    monkeypatch.setattr(module, "_MAX_PLACES", 5)
+    fill(turns)
+    for number in range(50):
+        turns.come(number, BATCH)
+
+    assert len(turns._places) == 5
+
+
+@pytest.mark.parametrize("senders", [12, 40, 100])
+def test_four_times_too_much_and_nobody_is_sent_away_more_than_a_few_times(turns, clock, senders):
+    """Senders that send the next batch when one was taken, and come again when they are told to, as exporters do."""
+    waiting, done_at, taken, tries, most = [], clock.now, 0, dict.fromkeys(range(senders), 0), 0
+    events = [(clock.now + number / 100, number, "send") for number in range(senders)]
+    heapq.heapify(events)
+    while events and clock.now < 1300:
+        clock.now, who, what = heapq.heappop(events)
+        if what == "stored":
+            turns.done(BATCH)
+            waiting.pop(0)
+            taken += 1
+            heapq.heappush(events, (clock.now + 0.01, who, "send"))
+            continue
+        seconds = turns.come(who, BATCH)
+        most = max(most, turns.seconds)
+        if seconds is not None:
+            tries[who] += 1
+            assert tries[who] < 6, "Python's exporter has given up"
+            heapq.heappush(events, (clock.now + seconds, who, "send"))
+            continue
+        tries[who] = 0
+        waiting.append(who)
+        done_at = max(done_at, clock.now) + 0.5
+        heapq.heappush(events, (done_at, who, "stored"))
+
+    assert taken > 0.9 * 300 / 0.5  # the store was never idle for long
+    assert most <= MAX_SECONDS + 0.5
