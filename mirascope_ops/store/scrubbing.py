@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _FILE_HEADER: Final = 100
 _LEAVES: Final = (10, 13)  # of an index, of a table
 _INNER: Final = (2, 5)
+# Pages of long texts and of free pages begin with the number of another page, of which the first byte is 0.
+_KINDS: Final = frozenset((*_LEAVES, *_INNER))
 _PENDING_BYTE: Final = 0x40000000  # the page that holds it is never used
 _POINTER: Final = 5  # bytes of an entry in a pointer map
 
@@ -59,26 +61,26 @@ class Scrubber:
         content = os.pread(self._file, (last - first) * self._page_size, (first - 1) * self._page_size)
         cleared = 0
         for number in range(first, first + len(content) // self._page_size):
-            begin = (number - first) * self._page_size
-            gap = self._gap(number, content[begin : begin + self._page_size])
-            if gap is not None and content[begin + gap[0] : begin + gap[1]].strip(b"\0"):
-                os.pwrite(self._file, bytes(gap[1] - gap[0]), (number - 1) * self._page_size + gap[0])
+            page = (number - first) * self._page_size
+            if (content[page] not in _KINDS and number != 1) or self._is_pointer_map(number):
+                continue
+            begin, end = self._gap(number, content, page)
+            zeros = bytes(max(0, end - begin))
+            if content[page + begin : page + end] != zeros:
+                os.pwrite(self._file, zeros, (number - 1) * self._page_size + begin)
                 cleared += 1
         if cleared:
             os.fsync(self._file)
         return cleared
 
-    def _gap(self, number: int, page: bytes) -> tuple[int, int] | None:
-        """Where a page's unused middle is; None for a page of another kind."""
-        begin = _FILE_HEADER if number == 1 else 0
-        kind = page[begin]
-        # Pages of long texts and of free pages begin with the number of another page, of which the first byte is 0.
-        if (kind not in _LEAVES and kind not in _INNER) or self._is_pointer_map(number):
-            return None
-        cells = int.from_bytes(page[begin + 3 : begin + 5], "big")
-        first_cell = int.from_bytes(page[begin + 5 : begin + 7], "big") or 65536
-        end_of_list = begin + (8 if kind in _LEAVES else 12) + 2 * cells
-        return (end_of_list, first_cell) if end_of_list <= first_cell <= self._usable else None
+    def _gap(self, number: int, content: bytes, page: int) -> tuple[int, int]:
+        """Where the unused middle of a page begins and ends, counted from its beginning at `page` of `content`."""
+        header = page + (_FILE_HEADER if number == 1 else 0)
+        kind = content[header]
+        cells = int.from_bytes(content[header + 3 : header + 5], "big")
+        first_cell = int.from_bytes(content[header + 5 : header + 7], "big") or 65536
+        end_of_list = header - page + (8 if kind in _LEAVES else 12) + 2 * cells
+        return (end_of_list, first_cell) if kind in _KINDS and end_of_list <= first_cell <= self._usable else (0, 0)
 
     def _is_pointer_map(self, number: int) -> bool:
         if not self._has_pointer_maps or number == 1:
