@@ -23,21 +23,23 @@ _HARMLESS: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@/+=-]*").fullmatch
 
 def complete_session(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Give the ids of the newest sessions that begin so."""
-    del context, parameter
-    return _ids(incomplete, _sessions)
+    del parameter
+    return _ids(context, incomplete, _sessions)
 
 
 def complete_id(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Give the ids of the newest sessions and traces that begin so."""
-    del context, parameter
-    return _ids(incomplete, _sessions, _traces)
+    del parameter
+    return _ids(context, incomplete, _sessions, _traces)
 
 
-def _ids(incomplete: str, *sources: Callable[[str], list[tuple[str, str]]]) -> list[CompletionItem]:
+def _ids(
+    context: click.Context, incomplete: str, *sources: Callable[[str], list[tuple[str, str]]]
+) -> list[CompletionItem]:
     from mirascope_ops.cli.opening import opened
 
     try:
-        with opened():
+        with context.scope(cleanup=False), opened():  # what --store says is known by the context
             found = [pair for source in sources for pair in source(incomplete)]
     except Exception:  # noqa: BLE001 - whatever is wrong with the store, a tab key is no place to tell
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
@@ -77,35 +78,42 @@ def find(given: str) -> Session | StoredTrace | FoundSpan:
     raise NotFoundError(_nothing(given, digits))
 
 
-def find_session(given: str) -> Session:
+def find_session(given: str, *, whole: bool = False) -> Session:
     """Find a session by its id, or the beginning of it.
+
+    Args:
+        given: The id.
+        whole: Whether it has to be the whole id.
 
     Raises:
         AmbiguousError: Several begin so.
         NotFoundError: None does; the message names similar ones.
     """
-    if not recorder.active().store.sessions(SessionQuery(session_ids=[given])):
-        found = _sessions(given)
-        if len(found) > 1:
-            raise AmbiguousError("session", given, found)
-        given = found[0][0] if found else given
-    return get_session(given)
+    if recorder.active().store.sessions(SessionQuery(session_ids=[given])):
+        return get_session(given)
+    found = [] if whole else _sessions(given)
+    if len(found) > 1:
+        raise AmbiguousError("session", given, found)
+    if not found:
+        hint = _similar(given) or "`mirascope-ops sessions` lists them."
+        raise NotFoundError(f"There is no session {given!r} in the store. {hint}")
+    return get_session(found[0][0])
 
 
 def _nothing(given: str, digits: str) -> str:
-    try:
-        get_session(given)
-    except NotFoundError as error:
-        _, _, similar = str(error).partition("Did you mean ")
-    else:
-        similar = ""
-    if similar:
-        hint = f"Did you mean {similar}"
-    elif len(digits) < _LEAST and _HEX.issuperset(digits):
-        hint = f"Of a trace's or a span's id at least {_LEAST} digits are needed."
-    else:
-        hint = "`mirascope-ops sessions` and `mirascope-ops traces` list what there is."
-    return f"No session, trace or span has the id {given!r}, or begins with it. {hint}"
+    few = len(digits) < _LEAST and _HEX.issuperset(digits)
+    hint = (
+        f"Of a trace's or a span's id at least {_LEAST} digits are needed."
+        if few
+        else "`mirascope-ops sessions` and `mirascope-ops traces` list what there is."
+    )
+    return f"No session, trace or span has the id {given!r}, or begins with it. {_similar(given) or hint}"
+
+
+def _similar(given: str) -> str:
+    known = [record.session_id for record in recorder.active().store.sessions(SessionQuery(limit=1000))]
+    close = get_close_matches(given, known, 3)
+    return f"Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def _sessions(prefix: str) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ _BRANCHES: Final = re.compile(r"^[ │├└─]+")
 # What stands before a line's words: branches, a turn's number, what a value is.
 _LEAD: Final = re.compile(r"^[ │├└─]*(?:\d+\. |(?:error|in|out|tags|note) +|[→✕!] )?")
 _HANGING: Final = str.maketrans({"├": "│", "└": " ", "─": " "})
-_NARROWEST: Final = 24  # columns for words, below which lines are left to the terminal
+_NARROWEST: Final = 12  # columns for words, below which lines are left to the terminal
 _LEAST: Final = 10  # columns of a text that is cut
 _GAP: Final = 2
 

@@ -40,12 +40,14 @@ def stats_command(*, as_json: bool) -> None:
 def delete_command(sessions: tuple[str, ...], *, yes: bool) -> None:
     """Delete SESSIONs for good: their entries, spans and annotations. Whole ids only."""
     from mirascope_ops import store
-    from mirascope_ops.reading import get_session
+    from mirascope_ops.cli.finding import find_session
     from mirascope_ops.views.format import plural
     from mirascope_ops.views.text_trace import name_text
 
     with opened():
-        found = [get_session(session) for session in dict.fromkeys(sessions)]  # all, before the first one goes
+        found = [
+            find_session(session, whole=True) for session in dict.fromkeys(sessions)
+        ]  # all, before the first one goes
         for session in found:
             own = sum(span.session_id == session.id for span in session)
             words = f"session {name_text(session.id)}: {plural(own, 'span')}, {plural(len(session.runs), 'run')}"
