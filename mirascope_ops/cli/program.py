@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "show": "showing",
     "export": "exporting",
     "import": "importing",
+    "listen": "listening",
     "stats": "upkeep",
     "delete": "upkeep",
     "purge": "upkeep",

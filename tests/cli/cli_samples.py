@@ -12,7 +12,7 @@ HOSTILE = "\x1b]0;pwned\x07evil\u202e \x9b31m [red]x[/red]"
 
 
 def fill(path):
-    """Two sessions, a third inside the first, and a trace outside of any: the ids of traces begin with a1, a2, b1, c1."""
+    """Two sessions, a third inside the first, and a trace outside of any; trace ids begin with a1, a2, b1, c1."""
     store = SqliteStore(path)
     inner = {"parent_run_id": "r1", "parent_session_id": "user-1"}
     runs = [

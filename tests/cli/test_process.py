@@ -102,7 +102,7 @@ def test_ctrl_c_ends_it_without_a_word(environment):
 
 
 def test_an_output_that_cannot_be_written_is_a_failure(environment):
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         done = subprocess.run([*PROGRAM, "traces"], env=environment, stdout=full, stderr=subprocess.PIPE, check=False)
 
     assert done.returncode == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from cli_samples import HOSTILE, trace
@@ -219,10 +221,7 @@ def test_a_pipe_takes_a_store_to_another(process, store, other):
 
 
 @pytest.mark.parametrize("format_", ["protobuf", "parquet"])
-def test_binary_formats_go_through_pipes_too(cli, store, other, tmp_path, format_, environment):
-    import subprocess
-    import sys
-
+def test_binary_formats_go_through_pipes_too(store, other, format_, environment):
     mops = f"{sys.executable} -m mirascope_ops"
     done = subprocess.run(
         f"{mops} export - --format {format_} | {mops} --store {other} import -",
