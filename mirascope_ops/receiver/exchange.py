@@ -45,6 +45,7 @@ class Exchange:
         self._who = who
         self._connection = connection
         self._crowded = crowded
+        self._bodiless = False
         self._encoding = Encoding.JSON
         self._coding = ""
         self._refused: Answer | None = None
@@ -59,6 +60,7 @@ class Exchange:
 
     def headers_received(self, start_line: RequestStartLine, headers: HTTPHeaders) -> None:
         """Decide by the headers, if that can be done."""
+        self._bodiless = start_line.method == "HEAD"
         self._encoding = encoding_of(headers) or Encoding.JSON
         self._coding = coding_of(headers)
         self._connection.set_max_body_size(_MOST_READ + 1)  # what is more ends the connection
@@ -152,7 +154,7 @@ class Exchange:
             return
         self._over = True
         self._server.counts.answered(answer)
-        body = answer.body(self._encoding)
+        body = b"" if self._bodiless else answer.body(self._encoding)
         headers = HTTPHeaders(
             {**answer.headers, "Content-Type": self._encoding.value, "Content-Length": str(len(body))}
         )

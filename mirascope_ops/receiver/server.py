@@ -6,12 +6,11 @@ The loop reads and answers; the intake's thread does what takes long.
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPServerConnectionDelegate
-from tornado.netutil import bind_sockets
 
 from mirascope_ops.core import guard
 from mirascope_ops.receiver.answers import OK, Answer
@@ -21,7 +20,6 @@ from mirascope_ops.receiver.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from socket import socket
 
     from mirascope_ops.receiver.bodies import Received
     from mirascope_ops.receiver.door import Door
@@ -52,7 +50,20 @@ class Counts:
         self.bad += answer.status != OK and answer.status not in _BUSY
 
 
-class Server(HTTPServerConnectionDelegate):
+class _Connections(HTTPServer):
+    """tornado's server, which tells ours of requests and of connections that were closed."""
+
+    taker: Server
+
+    def start_request(self, server_conn: object, request_conn: Any) -> Any:
+        return self.taker.begin(server_conn, request_conn)
+
+    def on_close(self, server_conn: object) -> None:
+        super().on_close(server_conn)
+        self.taker.forget(server_conn)
+
+
+class Server:
     """Takes spans at one address until it is closed.
 
     Args:
@@ -70,8 +81,9 @@ class Server(HTTPServerConnectionDelegate):
         self.counts = Counts()
         self.turns = Turns()
         self.closing = False
-        self._sockets: list[socket] = bind_sockets(port, host)
-        self.port: int = self._sockets[0].getsockname()[1]
+        self._socket = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self._socket.setblocking(False)  # noqa: FBT003 - as it is called
+        self.port: int = self._socket.getsockname()[1]
         self.intake = Intake(write, self._tell, self._measured)
         self._open: dict[object, Any] = {}
         self._loop = asyncio.SelectorEventLoop()
@@ -95,26 +107,27 @@ class Server(HTTPServerConnectionDelegate):
     def leave_to_parent(self) -> None:
         """Close what the child of a fork has inherited, without a word to those at the other end."""
         self.closing = True
-        for each in self._sockets:
-            each.close()
+        self._socket.close()
         for connection in self._open.values():
             if connection.stream is not None and connection.stream.socket is not None:
                 connection.stream.socket.close()
 
-    # -- called by tornado -------------------------------------------------------------------------------------
-
-    def start_request(self, server_conn: object, request_conn: Any) -> Any:
-        """Begin with a request."""
-        self._open[server_conn] = request_conn
-        crowded = len(self._open) > _MOST_CONNECTIONS
-        return Exchange(self, server_conn, request_conn, crowded=crowded)
-
-    def on_close(self, server_conn: object) -> None:
-        """Forget a connection."""
-        self._open.pop(server_conn, None)
-        self.turns.leave(server_conn)
-
     # -- in the loop's thread ----------------------------------------------------------------------------------
+
+    def begin(self, who: object, connection: Any) -> Exchange:
+        """Begin with a request.
+
+        Args:
+            who: The connection, which stays for those that follow.
+            connection: The same for this request alone.
+        """
+        self._open[who] = connection
+        return Exchange(self, who, connection, crowded=len(self._open) > _MOST_CONNECTIONS)
+
+    def forget(self, who: object) -> None:
+        """Forget a connection that was closed."""
+        self._open.pop(who, None)
+        self.turns.leave(who)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -125,10 +138,11 @@ class Server(HTTPServerConnectionDelegate):
             self._loop.close()
 
     async def _serve(self) -> None:
-        self._http = HTTPServer(
-            self, idle_connection_timeout=_IDLE_SECONDS, body_timeout=_BODY_SECONDS, max_header_size=16 * 1024
+        self._http = _Connections(
+            _unused, idle_connection_timeout=_IDLE_SECONDS, body_timeout=_BODY_SECONDS, max_header_size=16 * 1024
         )
-        self._http.add_sockets(self._sockets)
+        self._http.taker = self
+        self._http.add_socket(self._socket)
 
     def _stop_taking(self) -> None:
         self.closing = True
@@ -158,3 +172,7 @@ class Server(HTTPServerConnectionDelegate):
 
     def _measured(self, size: int, seconds: float) -> None:
         self._loop.call_soon_threadsafe(self.turns.measured, size, seconds)
+
+
+def _unused(request: object) -> None:
+    """Stand for what tornado would call where requests were not begun by ourselves."""
