@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Attribute keys are hostile too: a program that invents new ones for each span must not fill the memory.
 _MOST_PLANS = 4096
+_COUNTED = frozenset(SLOT[name] for name in ("kind", "input_tokens", "output_tokens", "cost"))
 
 
 # The types of which equal values read alike, so that each different one need be read once only.
@@ -45,6 +46,7 @@ class Plan(NamedTuple):
         wrapper: Whether a mirascope response was attached to the span.
         annotated: Whether annotations stand among the attributes.
         remarkable: Whether more than the steps must look at such a span.
+        counts: Whether such a span may be a model call, or report tokens or a cost.
     """
 
     steps: tuple[Step, ...]
@@ -53,6 +55,7 @@ class Plan(NamedTuple):
     wrapper: bool
     annotated: bool
     remarkable: bool
+    counts: bool
 
 
 _plans: dict[tuple[str, ...], Plan] = {}
@@ -114,14 +117,14 @@ def _compiled(keys: tuple[str, ...]) -> Plan:
     )
     first_token_at = tuple(source for source in vocabulary.FIRST_TOKEN_AT if feeds(source))
     annotated = any(key.startswith(vocabulary.ANNOTATION_PREFIXES) for key in keys)
+    wrapper = any(key.startswith(vocabulary.RESPONSE_PREFIX) for key in keys)
+    costs = any(feeds(source) for source in vocabulary.COST)
     return Plan(
         steps=tuple(steps),
         kind="llm" if model_call else "other",
         first_token_at=first_token_at,
-        wrapper=any(key.startswith(vocabulary.RESPONSE_PREFIX) for key in keys),
+        wrapper=wrapper,
         annotated=annotated,
-        remarkable=annotated
-        or bool(first_token_at)
-        or any(feeds(source) for source in vocabulary.COST)
-        or not present.isdisjoint(ERROR_KEYS),
+        remarkable=annotated or bool(first_token_at) or costs or not present.isdisjoint(ERROR_KEYS),
+        counts=model_call or wrapper or costs or any(step.slot in _COUNTED for step in steps),
     )

@@ -45,13 +45,18 @@ def _again(spans: Sequence[SpanRow], group: Sequence[int]) -> set[int]:
     first: dict[str, str] = {}
     again: set[int] = set()
     for place in group:
-        found = _response_id(spans[place].attributes)
+        found = response_id(spans[place].attributes)
         if found is not None and first.setdefault(found, spans[place].scope) != spans[place].scope:
             again.add(place)
     return again
 
 
-def _response_id(attributes: Mapping[str, Any]) -> str | None:
+def response_id(attributes: Mapping[str, Any]) -> str | None:
+    """Find the id that the provider gave to the response of a model call; None where it is not told.
+
+    Args:
+        attributes: The span's attributes.
+    """
     for key in _IDS:
         told = attributes.get(key)
         if isinstance(told, str) and told:

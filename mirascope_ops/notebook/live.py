@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from mirascope_ops.views.live import LiveSession
 
 _SHORTEST_PAUSE: Final = 0.1  # seconds: at most ten updates in each
-_SHARE: Final = 0.02  # of the time that the cell runs; what the thread computes, the traced program waits for
+# What the thread computes, the traced program waits for. So it rests for so many times as long as an update took: by
+# the clock, which counts what both waited for each other, yet no longer than by the time that it computed.
+_REST: Final = 25
+_REST_COMPUTED: Final = 100
 _SENDING: Final = 0.001  # seconds that a message costs in the kernel's own thread
-_LEAST: Final = 0.002  # seconds for the spans of one update
+_READING: Final = 0.004  # seconds for the spans that have ended since the last update
 _CLOCK_PAUSE: Final = 1.0  # seconds after which only the time is brought up to date
 _JOIN_SECONDS: Final = 5.0
 
@@ -97,8 +100,8 @@ class LiveCard:
 
     def _run(self) -> None:
         """The thread: an update now and then, until it is over or the session is left."""
-        pause, spent = _SHORTEST_PAUSE, 0.0
-        began = told = time.monotonic()
+        pause = _SHORTEST_PAUSE
+        told = time.monotonic()
         try:
             while not self._stopping.wait(pause):
                 if self._context.ended is not None:
@@ -106,16 +109,15 @@ class LiveCard:
                 before, now = time.thread_time(), time.monotonic()
                 if now - told >= _CLOCK_PAUSE:
                     self._feed.again()
-                live = self._feed.read(time.time_ns(), max(_LEAST, (now - began) * _SHARE - spent))
+                live = self._feed.read(time.time_ns(), _READING)
                 if live is not None:
                     told = now
                     shown = _bundle(live)
                     if self._stopping.is_set():
                         break
                     self._send(shown, update=True)
-                    spent += _SENDING
-                spent += time.thread_time() - before
-                pause = max(_SHORTEST_PAUSE, spent / _SHARE - (now - began))
+                took, computed = time.monotonic() - now + _SENDING, time.thread_time() - before + _SENDING
+                pause = max(_SHORTEST_PAUSE, min(_REST * took, _REST_COMPUTED * computed))
         except Exception as error:  # noqa: BLE001 - the cell goes on, and its card comes in the end
             guard.report("updating a live card", error)
         return None

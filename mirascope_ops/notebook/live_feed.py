@@ -1,7 +1,7 @@
 """What a running session has recorded so far, read without its store: from spans as they end, and those open now.
 
-The store would be asked for the whole session each time, and be told of every open span. Here a span is read once
-or, while its trace grows, a few times; a trace that is over is summed up and forgotten.
+The store would be asked for the whole session each time, and be told of every open span. Here each span is added to
+the figures once, those that tell nothing of a model in a microsecond; only the few traces that are shown are read.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops.analysis.normalise import normalise
+from mirascope_ops.analysis.plans import plan_of
+from mirascope_ops.analysis.rows import Totals, Turn
 from mirascope_ops.analysis.turns import turn_of
 from mirascope_ops.core import backend
 from mirascope_ops.core.open_spans import open_spans
+from mirascope_ops.notebook.live_totals import NOTHING, Figures, RunningTotals, plus
 from mirascope_ops.store import recorder
 from mirascope_ops.store.ended import span_record
-from mirascope_ops.store.records import SpanQuery
+from mirascope_ops.store.records import SpanQuery, SpanRecord
 from mirascope_ops.views.live import LiveSession
 from mirascope_ops.views.outline import Outline, outline
 from mirascope_ops.views.session_outline import TurnLine
@@ -25,58 +28,58 @@ from mirascope_ops.views.session_outline import TurnLine
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mirascope_ops.analysis.rows import SpanRow, Totals, Turn
+    from mirascope_ops.analysis.rows import SpanRow
     from mirascope_ops.core.ended import EndedSpan
     from mirascope_ops.core.session import SessionContext, Stamp
-    from mirascope_ops.store.records import SpanRecord
 
 _MOST_WAITING: Final = 100_000  # spans that have ended and were not looked at yet; older ones are forgotten
+_MOST_KEYS: Final = 4_096
 _FEWEST: Final = 20  # spans that are looked at in one go, however little time there is
 _MOST_OPEN: Final = 200
-_SMALL: Final = 200  # spans of a trace that is read anew each time that it changes; a larger one as it grows
-_GROWTH: Final = 1.2
+_SMALL: Final = 200  # spans of a trace that is read whole; of a larger one the newest
 _SHOWN: Final = 40  # spans of a large trace that are shown
 _MOST_PAST: Final = 60  # turns that the bars tell apart
 _MOST_ROWS: Final = 6
-_NAME, _ID, _END, _STAMP = 1, 3, 6, 9  # places in an EndedSpan
-_NOTHING: Final = Outline([], 0, 1)
+_SITE, _NAME, _TRACE, _ID, _PARENT, _START, _END, _CODE, _MESSAGE, _STAMP = range(10)  # places in an EndedSpan
+_EXTRA, _EVENTS = 13, 14
+_ERROR: Final = 2
+_NO_SPANS: Final = Outline([], 0, 1)
 
 
 @dataclass(slots=True)
 class _Trace:
-    """One trace of the session."""
+    """One trace of the session.
+
+    Attributes:
+        number: Its place among all, from 1.
+        trace_id: 32 hex digits.
+        kept: Its spans that have ended, by id; of a large trace the newest.
+        tops: The names of its spans without a parent that have ended, and what failed in them, by id.
+    """
 
     number: int
-    records: dict[str, SpanRecord] = field(default_factory=dict[str, "SpanRecord"])  # those that have ended
-    changed: bool = True
-    counted: int = 0  # spans when `turn` was read
-    turn: Turn | None = None
-    shown: Turn | None = None  # of a large trace only some spans
+    trace_id: str
+    kept: dict[int, EndedSpan | SpanRecord] = field(default_factory=dict[int, "EndedSpan | SpanRecord"])
+    tops: dict[int, tuple[str, str | None]] = field(default_factory=dict[int, "tuple[str, str | None]"])
+    failed: dict[int, str] = field(default_factory=dict[int, str])
+    totals: RunningTotals = field(default_factory=RunningTotals)
+    ended: int = 0
+    start: int = 0
+    end: int = 0
+    is_large: bool = False
+    is_changed: bool = True
+    turn: Turn | None = None  # as it was read the last time
+    user: str | None = None
 
-    def is_due(self, size: int) -> bool:
-        """Whether it is time to read all of its spans again."""
-        return size <= _SMALL or size >= self.counted * _GROWTH
-
-
-@dataclass(slots=True)
-class _Sum:
-    """Figures of traces."""
-
-    failed: int = 0
-    llm_calls: int = 0
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cost: float | None = None
-
-    def add(self, turn: Turn) -> None:
-        """Add a trace's figures."""
-        totals: Totals = turn.totals
-        self.failed += turn.error is not None
-        self.llm_calls += totals.llm_calls
-        for name in ("input_tokens", "output_tokens", "cost"):
-            value: Any = getattr(totals, name)
-            if value is not None:
-                setattr(self, name, value + (getattr(self, name) or 0))
+    def error(self, opened: frozenset[int] = frozenset()) -> str | None:
+        """What failed in a root, given the ids of the spans that are still open."""
+        if self.tops:
+            return next((problem for _, problem in self.tops.values() if problem is not None), None)
+        for number, span in self.kept.items():
+            parent = _parent(span)
+            if parent and parent not in self.kept and parent not in opened:
+                return self.failed.get(number)
+        return None
 
 
 class LiveFeed:
@@ -93,9 +96,12 @@ class LiveFeed:
         self._waiting: deque[EndedSpan] = deque(maxlen=_MOST_WAITING)
         self._tell = self._waiting.append
         self._runs = {context.run_id: True}  # whether a run belongs to the session
-        self._traces: dict[str, _Trace] = {}
-        self._past: deque[tuple[int, Turn]] = deque(maxlen=_MOST_PAST)
-        self._sum = _Sum()
+        self._recalled: set[int] = set()  # spans that may have been both in the store and among those that wait
+        self._telling: dict[tuple[Any, tuple[str, ...]], bool] = {}
+        self._traces: dict[int, _Trace] = {}
+        self._past: deque[TurnLine] = deque(maxlen=_MOST_PAST)
+        self._sum: Figures = NOTHING
+        self._failed = 0
         self._spans = 0
         self._open = 0
         self._number = 0
@@ -128,16 +134,15 @@ class LiveFeed:
             return None
         begun = time.thread_time()
         taken = self._take(max(_FEWEST, int(seconds * self._rate)))
-        self._seen = (len(self._waiting), seen[1])
-        by_trace: dict[str, dict[str, SpanRecord]] = {}
-        for record in map(span_record, opened):
-            by_trace.setdefault(record.trace_id, {})[record.span_id] = record
-            self._trace(record.trace_id).changed = True
-        self._read(by_trace)
-        self._forget(by_trace)
         if taken >= _FEWEST:
             self._rate = taken / max(1e-6, time.thread_time() - begun)
-        return self._session(now, opened, frozenset(by_trace))
+        self._seen = (len(self._waiting), seen[1])
+        open_rows: dict[int, list[SpanRow]] = {}
+        for row, read in zip(opened, normalise([span_record(row) for row in opened]), strict=True):
+            open_rows.setdefault(row[_TRACE], []).append(read)
+            self._trace(row[_TRACE]).is_changed = True
+        self._forget(open_rows)
+        return self._session(now, opened, open_rows)
 
     def again(self) -> None:
         """Let the next `read` return what there is also where nothing has changed: time goes on."""
@@ -153,15 +158,34 @@ class LiveFeed:
         query = SpanQuery(
             session_ids=[self._context.id], run_ids=list(self._runs), sessions_or_runs=True, whole_traces=True
         )
-        for record in active.store.spans(query):
-            if record.status != "open":
-                self._keep(record)
+        records = [record for record in active.store.spans(query) if record.status != "open"]
+        for record in records:
+            number = int(record.span_id, 16)
+            self._recalled.add(number)
+            failed = record.status_message or "error" if record.status == "error" else None
+            self._keep(int(record.trace_id, 16), number, record, (record.name, record.start, record.end, failed))
+        self._count(records)
 
-    def _keep(self, record: SpanRecord) -> None:
-        trace = self._trace(record.trace_id)
-        self._spans += record.span_id not in trace.records
-        trace.records[record.span_id] = record
-        trace.changed = True
+    def _keep(
+        self, trace_id: int, number: int, span: EndedSpan | SpanRecord, told: tuple[str, int, int | None, str | None]
+    ) -> None:
+        name, start, end, failed = told
+        trace = self._trace(trace_id)
+        self._spans += 1
+        trace.ended += 1
+        trace.is_changed = True
+        trace.start = min(trace.start or start, start)
+        trace.end = max(trace.end, end or start)
+        trace.kept[number] = span
+        if failed is not None:
+            trace.failed[number] = failed
+        if not _parent(span):
+            trace.tops[number] = (name, failed)
+        if len(trace.kept) > _SMALL:
+            trace.is_large = True
+            for old in list(trace.kept)[: len(trace.kept) - _SHOWN]:
+                del trace.kept[old]
+                trace.failed.pop(old, None)
 
     def _opened(self) -> list[EndedSpan]:
         rows = [row for row in open_spans() if row[_END] is None and self._is_ours(row[_STAMP])]
@@ -170,17 +194,51 @@ class LiveFeed:
 
     def _take(self, most: int) -> int:
         number = min(most, len(self._waiting))
+        telling: list[EndedSpan] = []
         for _ in range(number):
             ended = self._waiting.popleft()
-            if self._is_ours(ended[_STAMP]):
-                self._keep(span_record(ended))
+            span = ended[_ID]
+            if not self._is_ours(ended[_STAMP]) or span in self._recalled:
+                continue
+            failed = (ended[_MESSAGE] or "error") if ended[_CODE] == _ERROR else None
+            self._keep(ended[_TRACE], span, ended, (ended[_NAME], ended[_START], ended[_END], failed))
+            if ended[_EVENTS] or self._is_telling(ended):
+                telling.append(ended)
+        if not self._waiting:
+            self._recalled.clear()
+        self._count([span_record(ended) for ended in telling])
         return number
 
-    def _trace(self, trace_id: str) -> _Trace:
+    def _is_telling(self, ended: EndedSpan) -> bool:
+        """Whether the attributes of a span may tell of a model, or of an error: their keys decide."""
+        extra = ended[_EXTRA]
+        keys = (ended[_SITE], tuple(extra) if extra else ())
+        known = self._telling.get(keys)
+        if known is None:
+            if len(self._telling) >= _MOST_KEYS:
+                self._telling.clear()  # a program that invents keys must not fill the memory
+            plan = plan_of(tuple(span_record(ended).attributes))
+            known = self._telling[keys] = plan.counts or plan.remarkable
+        return known
+
+    def _count(self, records: Sequence[SpanRecord]) -> None:
+        """Add spans to the figures of their traces; many at once, which is quicker by far."""
+        for row in normalise(records):
+            trace = self._traces[int(row.trace_id, 16)]
+            trace.totals.add(row)
+            number = int(row.span_id, 16)
+            if row.status == "error":
+                trace.failed[number] = row.error_message or row.error_type or "error"
+            else:
+                trace.failed.pop(number, None)
+            if number in trace.tops:
+                trace.tops[number] = (row.name, trace.failed.get(number))
+
+    def _trace(self, trace_id: int) -> _Trace:
         found = self._traces.get(trace_id)
         if found is None:
             self._number += 1
-            found = self._traces[trace_id] = _Trace(self._number)
+            found = self._traces[trace_id] = _Trace(self._number, f"{trace_id:032x}")
         return found
 
     def _is_ours(self, stamp: Stamp | None) -> bool:
@@ -199,59 +257,69 @@ class LiveFeed:
 
     # --- traces
 
-    def _read(self, opened: dict[str, dict[str, SpanRecord]]) -> None:
-        """Read the traces that have changed; all at once, which is quicker by far."""
-        whole: list[SpanRecord] = []
-        parts: list[SpanRecord] = []
-        for trace_id, trace in self._traces.items():
-            if not trace.changed:
-                continue
-            trace.changed = False
-            spans = {**trace.records, **opened.get(trace_id, {})}
-            if trace.is_due(len(spans)):
-                trace.counted = len(spans)
-                whole += spans.values()
-            if len(spans) > _SMALL:
-                parts += _some(trace, spans, opened.get(trace_id, {}))
-        for turn in _turns(whole):
-            trace = self._traces[turn.trace_id]
-            trace.turn = trace.shown = turn
-        for turn in _turns(parts):
-            trace = self._traces[turn.trace_id]
-            trace.shown = turn if trace.turn is None else replace(trace.turn, roots=turn.roots)
-
-    def _forget(self, opened: dict[str, dict[str, SpanRecord]]) -> None:
+    def _forget(self, opened: dict[int, list[SpanRow]]) -> None:
         """Sum up the traces that are over, but for the newest."""
-        over = [trace_id for trace_id in self._traces if trace_id not in opened]
-        for trace_id in over[: max(0, len(over) - _MOST_ROWS)]:
-            trace = self._traces.pop(trace_id)
-            if trace.counted < len(trace.records):
-                trace.turn = next(iter(_turns(trace.records.values())))
-            if trace.turn is not None:
-                self._close(trace.number, trace.turn)
+        over = [number for number in self._traces if number not in opened]
+        gone = over[: max(0, len(over) - _MOST_ROWS)]
+        for place, number in enumerate(gone, _MOST_PAST - len(gone)):
+            trace = self._traces.pop(number)
+            error = trace.error()
+            figures = trace.totals.with_open(())
+            self._failed += error is not None
+            if figures != NOTHING:
+                self._sum = plus(self._sum, figures)
+            if place >= 0:
+                self._past.append(self._line(trace.number, self._brief(trace, error, figures), _NO_SPANS))
 
-    def _close(self, number: int, turn: Turn) -> None:
-        self._sum.add(turn)
-        self._past.append((number, replace(turn, roots=())))
+    def _brief(self, trace: _Trace, error: str | None, figures: Figures) -> Turn:
+        """A turn with its figures alone."""
+        name = next((name for name, _ in trace.tops.values()), "")
+        return Turn(
+            trace.trace_id, self._context.id, name, trace.user, None, None, error, None, _totals(trace, figures), ()
+        )
+
+    def _read(self, shown: Sequence[_Trace], opened: dict[int, list[SpanRow]]) -> None:
+        """Read the traces that are shown and have changed; all at once."""
+        records: list[SpanRecord] = []
+        for trace in shown:
+            if trace.is_changed or trace.turn is None:
+                kept = [span if isinstance(span, SpanRecord) else span_record(span) for span in trace.kept.values()]
+                records += _connected(kept, opened.get(int(trace.trace_id, 16), ())) if trace.is_large else kept
+        rows: dict[str, list[SpanRow]] = {}
+        for row in normalise(records):
+            rows.setdefault(row.trace_id, []).append(row)
+        for trace in shown:
+            own = [*rows.get(trace.trace_id, ()), *opened.get(int(trace.trace_id, 16), ())]
+            if own and (trace.is_changed or trace.turn is None):
+                trace.is_changed = False
+                trace.turn = turn_of(own)
+                trace.user = trace.user or trace.turn.user
 
     # --- the session
 
-    def _session(self, now: int, opened: Sequence[EndedSpan], running: frozenset[str]) -> LiveSession:
-        sums = replace(self._sum)
-        rows: list[TurnLine] = []
-        for trace_id, trace in self._traces.items():
-            if trace.turn is None or trace.shown is None:
-                continue
-            sums.add(trace.turn)
-            turn = trace.shown
-            if trace_id in running:
-                since = trace.turn.totals.start or now
-                turn = replace(turn, totals=turn.totals._replace(duration=max(0, now - since)))
-            rows.append(self._line(trace.number, turn, outline(turn.roots)))
-        past = [self._line(number, turn, _NOTHING) for number, turn in self._past]
-        ended = [line for line in rows if line.turn.trace_id not in running]
-        shown = [line for line in rows if line.turn.trace_id in running][-_MOST_ROWS:]
+    def _session(self, now: int, opened: Sequence[EndedSpan], open_rows: dict[int, list[SpanRow]]) -> LiveSession:
+        running = [trace for number, trace in self._traces.items() if number in open_rows]
+        ended = [trace for number, trace in self._traces.items() if number not in open_rows]
+        shown = running[-_MOST_ROWS:]
         shown += ended[max(0, len(ended) + len(shown) - _MOST_ROWS) :]
+        self._read(shown, open_rows)
+        numbers = {trace.number for trace in shown}
+        sums, failed = self._sum, self._failed
+        lines: dict[int, TurnLine] = {}
+        for number, trace in self._traces.items():
+            rows = open_rows.get(number, [])
+            figures = trace.totals.with_open(rows)
+            error = trace.error(frozenset(int(row.span_id, 16) for row in rows))
+            sums, failed = plus(sums, figures), failed + (error is not None)
+            turn = self._brief(trace, error, figures)
+            totals = turn.totals
+            if rows:
+                since = min([row.start for row in rows] + ([trace.start] if trace.start else []))
+                totals = totals._replace(start=since, duration=max(0, now - since), spans=trace.ended + len(rows))
+            read = trace.turn if trace.turn is not None and trace.number in numbers else turn
+            turn = replace(read, user=trace.user, error=error, totals=totals)
+            lines[trace.number] = self._line(trace.number, turn, outline(turn.roots) if turn.roots else _NO_SPANS)
+        past = [*self._past, *(lines[trace.number] for trace in ended)]
         return LiveSession(
             session_id=self._context.id,
             attributes=self._context.attributes,
@@ -261,14 +329,14 @@ class LiveFeed:
             spans=self._spans + len(self._waiting) + self._open,
             running=[str(row[_NAME]) for row in opened],
             turns=self._number,
-            failed=sums.failed,
-            llm_calls=sums.llm_calls,
-            input_tokens=sums.input_tokens,
-            output_tokens=sums.output_tokens,
-            cost=sums.cost,
-            past=[*past, *ended][-_MOST_PAST:],
-            shown=sorted(shown, key=lambda line: line.number),
-            open_turns=running,
+            failed=failed,
+            llm_calls=sums[0],
+            input_tokens=sums[1],
+            output_tokens=sums[2],
+            cost=sums[4],
+            past=past[-_MOST_PAST:],
+            shown=sorted((lines[trace.number] for trace in shown), key=lambda line: line.number),
+            open_turns=frozenset(trace.trace_id for trace in running),
         )
 
     def _line(self, number: int, turn: Turn, view: Outline) -> TurnLine:
@@ -276,20 +344,43 @@ class LiveFeed:
         return TurnLine(turn, view, number, number, session_id, is_first_of_child=False)
 
 
-def _turns(records: Iterable[SpanRecord]) -> list[Turn]:
-    traces: dict[str, list[SpanRow]] = {}
-    for row in normalise(list(records)):
-        traces.setdefault(row.trace_id, []).append(row)
-    return [turn_of(rows) for rows in traces.values()]
+def _parent(span: EndedSpan | SpanRecord) -> int:
+    if isinstance(span, SpanRecord):
+        return int(span.parent_id, 16) if span.parent_id else 0
+    return span[_PARENT] or 0
 
 
-def _some(trace: _Trace, spans: dict[str, SpanRecord], opened: dict[str, SpanRecord]) -> list[SpanRecord]:
-    """The spans of a large trace to show: the open ones, the newest, and what is above them."""
-    newest = list(trace.records.values())[-_SHOWN:]
+def _totals(trace: _Trace, figures: Figures) -> Totals:
+    calls, given, answered, cached, cost = figures
+    return Totals(
+        spans=trace.ended,
+        traces=1,
+        errors=len(trace.failed),
+        llm_calls=calls,
+        llm_errors=0,
+        start=trace.start or None,
+        end=trace.end or None,
+        duration=max(0, trace.end - trace.start) if trace.start else None,
+        input_tokens=given,
+        output_tokens=answered,
+        cache_read_tokens=cached,
+        cost=cost,
+        ttft=None,
+    )
+
+
+def _connected(records: Sequence[SpanRecord], opened: Iterable[SpanRow]) -> list[SpanRecord]:
+    """The newest spans of a large trace whose parents are shown too: open ones, or among the newest themselves."""
+    known = {record.span_id: record for record in records}
+    there = {row.span_id for row in opened}
     chosen: dict[str, SpanRecord] = {}
-    for record in [*opened.values(), *newest]:
+    for record in records[-_SHOWN:]:
+        path: list[SpanRecord] = []
         above: SpanRecord | None = record
         while above is not None and above.span_id not in chosen:
-            chosen[above.span_id] = above
-            above = spans.get(above.parent_id or "")
+            path.append(above)
+            above = known.get(above.parent_id or "")
+        top = path[-1] if path else record
+        if above is not None or not top.parent_id or top.parent_id in there:
+            chosen.update((one.span_id, one) for one in path)
     return sorted(chosen.values(), key=lambda record: record.start)

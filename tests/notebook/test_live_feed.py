@@ -235,3 +235,66 @@ def test_a_store_that_is_switched_off_is_no_error():
         call()
         assert followed.read().spans >= 1
     ops.configure(store=":memory:")
+
+
+# -- figures of large traces, each span added once -----------------------------------------------------------------
+
+
+def test_figures_of_a_large_trace_are_exact_at_every_moment():
+    with Followed() as followed, ops.span("root"):
+        for number in range(12):
+            with ops.span("agent", **{"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 99}):
+                for _ in range(40):
+                    call()
+            if number % 3 == 0:
+                call("failed", fails=True)
+            assert figures(followed.read()) == stored()
+
+
+def test_a_call_inside_a_call_counts_once_also_where_it_ends_later():
+    with Followed() as followed, ops.span("root"):
+        for _ in range(250):
+            call()
+        outer = ops.span("outer", **{"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7})
+        outer.__enter__()
+        inner = ops.span("inner", **{"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7})
+        inner.__enter__()
+        outer.finish()
+        followed.read()
+        inner.finish()
+        live = followed.read()
+
+        assert figures(live) == stored()
+
+
+def test_a_call_that_two_libraries_record_counts_once():
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from mirascope_ops.core.processor import SessionProcessor
+
+    provider = TracerProvider()
+    provider.add_span_processor(SessionProcessor())
+    told = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 5, "gen_ai.response.id": "r1"}
+    with Followed() as followed, ops.span("root"):
+        for library in ("one", "other"):
+            with provider.get_tracer(library).start_as_current_span("chat", attributes=told):
+                pass
+        live = followed.read()
+
+        assert figures(live) == stored()
+        assert (live.llm_calls, live.input_tokens) == (1, 5)
+
+
+def test_plain_spans_are_not_read():
+    with Followed() as followed:
+        for _ in range(3_000):
+            with ops.span("outer", question="Why?"), ops.span("inner"):
+                pass
+        call()
+        began = followed.feed._count
+        read = []
+        followed.feed._count = lambda records: (read.extend(records), began(records))
+        live = followed.read()
+
+    assert [record.name for record in read] == ["call"]
+    assert (live.spans, live.turns, live.llm_calls) == (6_001, 3_001, 1)
