@@ -98,7 +98,7 @@ def sessions_command(
             if (status is None or session.card.status == status)
             and (name is None or any(turn.name == name for turn in session.card.turns))
         )
-        found = _limited(fitting, limit, "sessions")
+        found = _limited(fitting, limit, "session")
         if as_json:
             for session in found:
                 print_json(session_data(session))
@@ -141,7 +141,7 @@ def traces_command(
             and (until is None or trace.start < until)
             and (status is None or trace_line(trace).status == status)
         )
-        found = _limited(fitting, limit, "traces")
+        found = _limited(fitting, limit, "trace")
         if as_json:
             for trace in found:
                 print_json(trace_data(trace))
@@ -189,13 +189,15 @@ def _traces(since: int | None, until: int | None, name: str | None, limit: int) 
 
 def _limited(found: Iterable[Any], limit: int, noun: str) -> Iterator[Any]:
     """Give the first so many, and say if there are more."""
+    from mirascope_ops.views.format import plural
+
     source = iter(found)
     if not limit:
         yield from source
         return
     yield from islice(source, limit)
     if next(source, None) is not None:
-        print_note(f"The newest {limit:,} {noun}; there are more: --limit N, or --limit 0 for all.")
+        print_note(f"The newest {plural(limit, noun)}; there are more: --limit N, or --limit 0 for all.")
 
 
 def _print(columns: tuple[Column, ...], rows: list[list[str]], noun: str, *, filtered: bool) -> None:
@@ -231,14 +233,14 @@ def _trace_row(trace: StoredTrace, *, whole: bool) -> list[str]:
     from mirascope_ops.views.escape import one_line
     from mirascope_ops.views.format import count, duration, short_id, token_flow, usd
     from mirascope_ops.views.list_lines import trace_line
-    from mirascope_ops.views.text_trace import name_text, status_text
+    from mirascope_ops.views.text_trace import name_text, status_text, title_text
     from mirascope_ops.views.verdicts import verdict_text
 
     line = trace_line(trace)
     figures = line.figures
     return [
         name_text(trace.trace_id if whole else short_id(trace.trace_id), 64),
-        f"{line.root.kind} {name_text(line.root.name, 60)}",
+        title_text(line.root, 60),
         status_text(line.status, "ok, recovered" if line.word else ""),
         verdict_text(line.verdict),
         duration(figures.duration) if figures.duration is not None else "",
