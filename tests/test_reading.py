@@ -204,6 +204,8 @@ def test_a_moment_of_pandas_and_a_span_of_time_are_understood():
         ("5 min", 300),
         ("5min", 300),
         ("2 h", 7200),
+        ("30m", 1800),
+        ("2 w", 14 * 86_400),
         ("1.5 h", 5400),
         ("1 d", 86400),
         (" 1 d ", 86400),

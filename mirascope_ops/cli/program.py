@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -95,6 +96,9 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
+    for name in ("stdin", "stdout", "stderr"):  # None where the program was started without
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115 - it stays open
     # A terminal that cannot show a character shows its number; files and pipes get UTF-8 where nothing else is said.
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):  # no text file: closed, or a test's
@@ -103,8 +107,7 @@ def run(arguments: Sequence[str]) -> int:
         return shell_complete(program, {}, NAME, VARIABLE, asked)
     try:
         code = _invoke(arguments)
-        if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison] - it is, where it was closed
-            sys.stdout.flush()
+        sys.stdout.flush()
     except (KeyboardInterrupt, click.Abort):
         return _end_by(signal.SIGINT)
     except BrokenPipeError:

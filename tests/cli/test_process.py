@@ -110,6 +110,24 @@ def test_an_output_that_cannot_be_written_is_a_failure(environment):
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+@pytest.mark.parametrize("arguments", ["sessions", "show --json", "export -", "delete nothing"])
+def test_it_runs_with_closed_streams(environment, arguments, closed):
+    code = 1 if arguments == "delete nothing" else 0
+
+    done = subprocess.run(
+        f"{sys.executable} -m mirascope_ops {arguments} {closed}",
+        shell=True,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
 def test_the_script_of_the_wheel_is_the_program():
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 
