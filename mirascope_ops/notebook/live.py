@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _SHORTEST_PAUSE: Final = 0.1  # seconds: at most ten updates in each
 # What the thread computes, the traced program waits for. So it rests for so many times as long as an update took: by
 # the clock, which counts what both waited for each other, yet no longer than by the time that it computed.
-_REST: Final = 25
+_REST: Final = 30
 _REST_COMPUTED: Final = 100
 _SENDING: Final = 0.001  # seconds that a message costs in the kernel's own thread
 _READING: Final = 0.004  # seconds for the spans that have ended since the last update
