@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from contextlib import ExitStack
@@ -17,12 +18,13 @@ from mirascope_ops.cli.output import binary_input, print_json, print_line, print
 from mirascope_ops.exceptions import FormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mirascope_ops.store.merge import Merge
     from mirascope_ops.store.otlp import Exported
     from mirascope_ops.store.records import RunRecord
 
+_LOOK: Final = 256  # spans between two looks at how far it has come
 _PARQUET: Final = b"PAR1"
 _SQLITE: Final = b"SQLite format 3\0"
 
@@ -100,13 +102,25 @@ def _take(file: str, merge: Merge) -> int:
             )
         source = "standard input" if file == "-" else file
         problems = otlp_file.Problems(source, skip=True)
-        merge.add_all(otlp_file.read_stream(stream, problems))
+        merge.add_all(_shown(otlp_file.read_stream(stream, problems), file, stream))
         if problems.count and not problems.readable:
             raise FormatError(f"{source} holds no spans that can be read as OTLP: {problems.first}")
         if problems.count:
             where = f"{source}: {plural(problems.count, 'place')} cannot be read as OTLP; the first: "
             print_note(visible(f"{where}{problems.first}"))
         return problems.count
+
+
+def _shown(found: Iterable[Exported | RunRecord], file: str, stream: IO[bytes]) -> Iterator[Exported | RunRecord]:
+    """Show how far reading a large file has come, where somebody sees it."""
+    from mirascope_ops.store import files
+
+    size = 0 if file == "-" else os.fstat(stream.fileno()).st_size
+    with files.Progress(None, total=size, large=files.LARGE_BYTES, unit="B", title=Path(file).name) as bar:
+        for number, one in enumerate(found):
+            yield one
+            if size and number % _LOOK == 0:
+                bar.reach(stream.tell())
 
 
 class _on_disk:  # noqa: N801 - a context manager, as contextlib's are

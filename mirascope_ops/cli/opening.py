@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mirascope_ops.cli.options import store_setting
+from mirascope_ops.cli.output import print_note
 from mirascope_ops.exceptions import StoreError
 
 if TYPE_CHECKING:
@@ -28,10 +29,12 @@ def store_path(*, create: bool = False) -> Path:
     from mirascope_ops.store import location
     from mirascope_ops.store.rescue import Rescue
 
-    place = location.resolve(store_setting())
+    place = location.resolve(store_setting(), recording=False)
     if place.path is None:
-        said = place.note or f"the store is {':memory:' if place.kind == 'memory' else 'off'}."
-        raise StoreError(f"Nothing is kept in a file: {said} Name a file with --store, or set MIRASCOPE_OPS_STORE.")
+        said = ":memory:" if place.kind == "memory" else "off"
+        raise StoreError(f"Nothing is kept in a file: the store is {said}. Name a file with --store.")
+    if place.note:
+        print_note(place.note)
     # Where it could not be made, what was recorded waits beside it.
     if not (create or place.path.exists() or any(other.exists() for other in Rescue(place.path).places)):
         raise StoreError(

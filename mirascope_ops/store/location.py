@@ -47,12 +47,13 @@ class Location:
     note: str = ""
 
 
-def resolve(setting: str | Path | None = None) -> Location:
+def resolve(setting: str | Path | None = None, *, recording: bool = True) -> Location:
     """Say where to keep spans.
 
     Args:
         setting: A file's path, ":memory:" or "off"; None takes MIRASCOPE_OPS_STORE, else the user's
             state directory. `OTEL_SDK_DISABLED=true` switches recording off whatever the setting.
+        recording: Whether it is for recording; what was recorded can be read all the same.
 
     Returns:
         The place. Nothing is created.
@@ -65,7 +66,7 @@ def resolve(setting: str | Path | None = None) -> Location:
         >>> resolve(":memory:").kind
         'memory'
     """
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+    if recording and os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return Location("off", note="OTEL_SDK_DISABLED=true switches recording off.")
     if setting is None:
         setting = os.environ.get(STORE_VARIABLE, "").strip() or None

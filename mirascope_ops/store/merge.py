@@ -134,7 +134,7 @@ class Merge:
             self._remembered += len(batch)
             columns = batch.columns
             for trace, span, end in zip(columns[0], columns[_SPAN_ID], columns[_END], strict=True):
-                self._known[trace][span] = end is not None
+                self._known.setdefault(trace, {})[span] = end is not None
         for trace in wanted:
             self._known.move_to_end(trace)
 

@@ -11,6 +11,7 @@ from cli_samples import HOSTILE, trace
 from sample_records import MS, T0, run_record
 
 from mirascope_ops import ops
+from mirascope_ops.store import merge
 from mirascope_ops.store.records import AnnotationRecord, SpanQuery
 from mirascope_ops.store.sqlite import SqliteStore
 
@@ -204,6 +205,20 @@ def test_a_session_of_many_spans_is_taken_in_by_parts(cli, store, other, tmp_pat
 
     assert first.out.startswith("4,508 spans new, 0 already there")
     assert second.out.startswith("0 spans new, 4,508 already there")
+
+
+def test_ids_that_were_forgotten_are_looked_up_again(cli, store, other, tmp_path, monkeypatch):
+    monkeypatch.setattr(merge, "_BATCH", 3)
+    monkeypatch.setattr(merge, "_MOST_KNOWN", 4)
+    kept = SqliteStore(store)
+    kept.write([span for n in range(16, 40) for span in trace(f"{n:x}", "n", T0 + n % 5 * MS)])  # traces in each other
+    kept.close()
+    cli("export", tmp_path / "all.jsonl")
+
+    first = cli("--store", other, "import", tmp_path / "all.jsonl", tmp_path / "all.jsonl")
+
+    assert first.out.startswith("56 spans new, 56 already there, 0 refused")
+    assert contents(other) == contents(store)
 
 
 # -- pipes, with real processes ----------------------------------------------------------------------------------

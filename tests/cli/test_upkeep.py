@@ -49,6 +49,12 @@ def test_where_nothing_is_kept_in_a_file_there_is_nothing_to_read(cli, monkeypat
     assert "--store" in done.err
 
 
+def test_what_was_recorded_is_read_also_where_recording_is_off(cli, monkeypatch):
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+
+    assert len(cli("traces").lines) == 5
+
+
 def test_the_store_is_named_before_or_after_the_command(cli, store, monkeypatch):
     monkeypatch.setenv("MIRASCOPE_OPS_STORE", "off")
 
