@@ -8,13 +8,15 @@ nanoseconds after the header's `origin`, exact up to 104 days.
 
 from __future__ import annotations
 
-from itertools import repeat
-from operator import itemgetter
+from array import array
+from itertools import compress, repeat
+from operator import is_not, itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from mirascope_ops._optional import require
 from mirascope_ops.analysis.rows import SLOT, Kind, SpanRow, Status
 from mirascope_ops.analysis.table import ENCODED, SpanTable, spans_at
+from mirascope_ops.analysis.texts import Same
 from mirascope_ops.analysis.tree import lineage
 from mirascope_ops.store import codec
 from mirascope_ops.views.escape import one_line
@@ -36,7 +38,18 @@ COUNTS_LLM, COUNTS_USAGE, COUNTS_COST = 1, 2, 4
 NAME_LIMIT: Final = 200
 _FIRST, _LAST = -(2**63), 2**63 - 1
 _FEW: Final = 64  # below so many, a loop is quicker than arrays
+_AT_ONCE: Final = 256
+_DIGITS: Final = 16  # of a span's id
+_NO_ID: Final = "0" * _DIGITS
+_MIX: Final = 0x9E3779B97F4A7C15
 _THREAD_KEYS: Final = ("thread.name", "thread.id")
+_READ: Final = {
+    field: itemgetter(SLOT[field])
+    for field in (
+        *("trace_id", "span_id", "parent_id", "session_id", "name", "kind", "status", "start", "end", "model"),
+        *("input_tokens", "output_tokens", "cost", "ttft", "attributes", "events"),
+    )
+}
 _TYPES: Final = {"float64": "f8", "uint32": "u4", "int32": "i4", "uint16": "u2", "uint8": "u1"}
 
 
@@ -85,9 +98,8 @@ def timeline_data(spans: Iterable[SpanRow]) -> TimelineData:
         b'OPS1'
     """
     np = require("numpy", extra="notebook")
-    shown, parents = _linked(np, spans if isinstance(spans, SpanTable) else list(spans))
-    given = _Fields(shown)
-    origin, start, end, unfinished = _times(np, given)
+    shown, given, traces, parents = _linked(np, spans if isinstance(spans, SpanTable) else list(spans))
+    origin, start, end, unfinished = _times(np, given, traces)
     calls = _calls(np, given, parents)
     events = _events(np, given, origin)
     names, name = _dictionary(np, given["name"])
@@ -109,7 +121,7 @@ def timeline_data(spans: Iterable[SpanRow]) -> TimelineData:
     header = {
         "version": 1,
         "count": len(shown),
-        "traces": len(set(given["trace_id"])),
+        "traces": _different(np, traces),
         "origin": str(origin),
         "end": float(end.max()) if len(shown) else 0.0,
         "kinds": KINDS,
@@ -124,24 +136,36 @@ def timeline_data(spans: Iterable[SpanRow]) -> TimelineData:
 
 
 class _Fields:
-    """The fields of spans as lists, of columns where there are some: rows that nobody looks at are not made."""
+    """The fields of spans as columns; where the spans are rows, these are turned round, some at a time."""
 
     def __init__(self, spans: Sequence[SpanRow]) -> None:
         self.number = len(spans)
-        self._spans = spans
-        self._columns = spans.columns if isinstance(spans, SpanTable) else None
+        columns = spans.columns if isinstance(spans, SpanTable) else None
+        self._encoded = columns is not None
+        self._columns: dict[str, Sequence[Any]] = {}
+        if columns is not None:
+            self._columns = {field: columns[SLOT[field]] for field in _READ}
+            return
+        found: dict[str, list[Any]] = {field: [] for field in _READ}
+        for first in range(0, len(spans), _AT_ONCE):
+            # A row is fetched from memory once, and all of its fields while it is in the processor's cache.
+            rows = spans[first : first + _AT_ONCE]
+            for column, read in zip(found.values(), _READ.values(), strict=True):
+                column.extend(map(read, rows))
+        self._columns.update(found)
 
-    def __getitem__(self, field: str) -> list[Any]:
-        place = SLOT[field]
-        return list(map(itemgetter(place), self._spans) if self._columns is None else self._columns[place])
+    def __getitem__(self, field: str) -> Sequence[Any]:
+        return self._columns[field]
 
     def read(self, field: str, hint: str) -> Iterator[tuple[int, Any]]:
         """Give a field that stores keep as text, by place: where it is not empty and, as text, holds the hint."""
-        if self._columns is None:
-            yield from ((place, value) for place, value in enumerate(self[field]) if value)
+        values = self._columns[field]
+        if not self._encoded:
+            for place in compress(range(self.number), values):
+                yield place, values[place]
             return
-        for place, value in enumerate(self._columns[SLOT[field]]):
-            if value and hint in value and (read := ENCODED[field](value)):
+        for place, value in [(place, value) for place, value in enumerate(values) if value and hint in value]:
+            if read := ENCODED[field](value):
                 yield place, read
 
 
@@ -152,25 +176,63 @@ class _Part(NamedTuple):
     strings: list[str]
 
 
-def _linked(np: Any, spans: Sequence[SpanRow]) -> tuple[Sequence[SpanRow], Any]:
-    """Order spans by start and link them to parents; quickly where each is there once and no parent starts later."""
-    starts = _integers(np, _Fields(spans)["start"])
+def _linked(np: Any, spans: Sequence[SpanRow]) -> tuple[Sequence[SpanRow], _Fields, Any, Any]:
+    """Order spans by start, tell their traces apart by numbers, and link them to parents.
+
+    That is quick where each span is there once and no parent starts later.
+    """
+    starts = _integers(np, _field(spans, "start"))
     order = np.argsort(starts, kind="stable")
     shown = spans if (order[1:] > order[:-1]).all() else spans_at(spans, order.tolist())
     given = _Fields(shown)
-    places = dict(zip(given["span_id"], range(len(shown)), strict=True))
-    if len(places) == len(shown) and (not len(shown) or starts[order[0]] > 0):
-        above = map(places.get, given["parent_id"], repeat(ROOT))
-        parents = np.fromiter(above, dtype=np.int32, count=len(shown))
-        traces = np.array(given["trace_id"], dtype=object)
-        parents[traces[parents] != traces] = ROOT
-        if not (parents >= np.arange(len(shown))).any():
-            return shown, parents
+    if len(shown) and starts[order[0]] > 0:
+        traces = _identified(np, given["trace_id"], 32)
+        parents = _parents(np, _identified(np, given["span_id"], 16), given["parent_id"])
+        if traces is not None and parents is not None:
+            parents[traces[parents] != traces] = ROOT
+            if not (parents >= np.arange(len(shown))).any():
+                return shown, given, traces, parents
     linked = lineage(spans)  # of several with the same ids, the order in which they are given decides
-    return linked.spans, np.array(linked.parents, dtype=np.int32)
+    given = _Fields(linked.spans)
+    _, traces = _numbers(np, given["trace_id"])
+    return linked.spans, given, traces, np.array(linked.parents, dtype=np.int32)
 
 
-def _times(np: Any, given: _Fields) -> tuple[int, Any, Any, Any]:
+def _identified(np: Any, ids: Sequence[str], digits: int) -> Any:
+    """Ids as integers of 64 bits, those of 32 digits mixed; None where some are no hexadecimal numbers of that size."""
+    joined = "".join(ids)
+    if set(map(len, ids)) != {digits} or not joined.isascii():
+        return None
+    try:
+        words = np.frombuffer(bytes.fromhex(joined), ">u8").astype(np.uint64)
+    except ValueError:
+        return None
+    if digits == _DIGITS:
+        return words
+    # An odd factor: what differs in one half only stays different.
+    return words[::2] * np.uint64(_MIX) + words[1::2]
+
+
+def _parents(np: Any, ids: Any, parent_ids: Sequence[str | None]) -> Any:
+    """For each span the place of the one that its parent's id names, or -1; None where ids are not each there once."""
+    named = _identified(np, [above or _NO_ID for above in parent_ids], _DIGITS)
+    if ids is None or named is None:
+        return None
+    order = np.argsort(ids, kind="stable")
+    ordered = ids[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        return None
+    at = np.minimum(np.searchsorted(ordered, named), len(ids) - 1)
+    told = np.fromiter(map(bool, parent_ids), bool, len(ids))
+    return np.where((ordered[at] == named) & told, order[at], ROOT).astype(np.int32)
+
+
+def _field(spans: Sequence[SpanRow], field: str) -> Sequence[Any]:
+    columns = spans.columns if isinstance(spans, SpanTable) else None
+    return list(map(_READ[field], spans)) if columns is None else columns[SLOT[field]]
+
+
+def _times(np: Any, given: _Fields, trace: Any) -> tuple[int, Any, Any, Any]:
     """Origin, starts, ends, and the places of open spans, which end with their trace.
 
     A span whose start was not told is put at the origin.
@@ -180,17 +242,19 @@ def _times(np: Any, given: _Fields) -> tuple[int, Any, Any, Any]:
     origin = int(starts[told].min()) if told.any() else 0
     starts = np.where(told, starts, origin)
     ended = given["end"]
-    open_ones = [place for place, end in enumerate(ended) if end is None] if None in ended else []
-    if open_ones:
+    open_ones: list[int] = []
+    if None in ended:
+        ended = list(ended)
+        open_ones = [place for place, end in enumerate(ended) if end is None]
         last_event = {place: max(event.time for event in found) for place, found in given.read("events", "[")}
         for place in open_ones:
             ended[place] = last_event.get(place, _FIRST)
     ends = np.maximum(starts, _integers(np, ended))
     if open_ones:
-        traces, trace = _numbers(np, given["trace_id"])
+        traces, numbers = np.unique(trace, return_inverse=True)
         last = np.full(len(traces), origin, dtype=np.int64)
-        np.maximum.at(last, trace, ends)
-        ends[open_ones] = last[trace[open_ones]]
+        np.maximum.at(last, numbers, ends)
+        ends[open_ones] = last[numbers[open_ones]]
     unfinished = np.array(open_ones, dtype=np.int32)
     return origin, (starts - origin).astype(np.float64), (ends - origin).astype(np.float64), unfinished
 
@@ -198,14 +262,13 @@ def _times(np: Any, given: _Fields) -> tuple[int, Any, Any, Any]:
 def _calls(np: Any, given: _Fields, parents: Any) -> _Part:
     """One row for each span that says something of a model call: tokens, cost, model, first token."""
     models = given["model"]
-    # As floats, None is NaN.
     asked, answered, cost, first = (
-        np.array(given[field], dtype=np.float64) for field in ("input_tokens", "output_tokens", "cost", "ttft")
+        _floats(np, given[field]) for field in ("input_tokens", "output_tokens", "cost", "ttft")
     )
     llm = _coded(np, given["kind"], KINDS, "other") == KINDS.index("llm")
     usage = ~(np.isnan(asked) & np.isnan(answered))
     costly = ~np.isnan(cost)
-    named = np.fromiter((model is not None for model in models), bool, given.number)
+    named = np.fromiter(map(is_not, models, repeat(None)), bool, given.number)
     places = (llm | usage | costly | named | ~np.isnan(first)).nonzero()[0]
     counts = np.zeros(given.number, dtype=np.uint8)
     for marked, bit in ((llm, COUNTS_LLM), (usage, COUNTS_USAGE), (costly, COUNTS_COST)):
@@ -233,10 +296,14 @@ def _calls(np: Any, given: _Fields, parents: Any) -> _Part:
 def _innermost(np: Any, parents: Any, marked: Any) -> Any:
     """Of the marked spans, those with no marked one below: what `stats.counted` counts."""
     above = np.zeros(len(parents), dtype=bool)
+    last = np.zeros(len(parents), dtype=np.int32)
     reached = parents[marked]
     while len(reached) > _FEW:
-        reached = np.unique(reached[reached >= 0])
+        reached = reached[reached >= 0]
         reached = reached[~above[reached]]
+        number = np.arange(len(reached), dtype=np.int32)
+        last[reached] = number
+        reached = reached[last[reached] == number]  # each once
         above[reached] = True
         reached = parents[reached]
     for place in reached.tolist():  # the last few may be chains of any length
@@ -268,7 +335,10 @@ def _threads(np: Any, given: _Fields, parents: Any) -> tuple[list[str], Any]:
     """The thread of every span that says one, else its nearest ancestor's."""
     own: list[str | None] = [None] * given.number
     for place, attributes in given.read("attributes", '"thread.'):
-        own[place] = next((str(attributes[key]) for key in _THREAD_KEYS if key in attributes), None)
+        for key in _THREAD_KEYS:
+            if key in attributes:
+                own[place] = str(attributes[key])
+                break
     if not any(own):
         return [], np.zeros(0, dtype=np.uint8)
     # Children come after their parents, but for spans whose start was not told.
@@ -278,11 +348,24 @@ def _threads(np: Any, given: _Fields, parents: Any) -> tuple[list[str], Any]:
     return _dictionary(np, own)
 
 
+class _Codes(dict[Any, int]):
+    """Numbers values in the order in which they come."""
+
+    def __missing__(self, value: Any) -> int:
+        self[value] = number = len(self)
+        return number
+
+
 def _numbers(np: Any, values: Sequence[Any]) -> tuple[list[Any], Any]:
     """Number values in the order in which they come."""
-    known = list(dict.fromkeys(values))
-    codes = dict(zip(known, range(len(known)), strict=True))
-    return known, np.fromiter(map(codes.__getitem__, values), dtype=np.int64, count=len(values))
+    codes = _Codes()
+    numbers = np.fromiter(map(codes.__getitem__, values), dtype=np.int64, count=len(values))
+    return list(codes), numbers
+
+
+def _different(np: Any, numbers: Any) -> int:
+    ordered = np.sort(numbers)  # many times quicker than `np.unique`
+    return int(len(ordered) > 0) + int((ordered[1:] != ordered[:-1]).sum())
 
 
 def _dictionary(np: Any, values: Sequence[str | None]) -> tuple[list[str], Any]:
@@ -297,7 +380,20 @@ def _coded(np: Any, values: Iterable[str], words: Sequence[str], instead: str) -
     return np.fromiter(map(codes.get, values, repeat(codes[instead])), dtype=np.uint8)
 
 
-def _integers(np: Any, values: list[int]) -> Any:
+def _floats(np: Any, values: Sequence[Any]) -> Any:
+    """Numbers as floats; None is NaN."""
+    if isinstance(values, Same) and values.value is None:
+        return np.full(len(values), np.nan)
+    return np.array(_listed(values), dtype=np.float64)
+
+
+def _listed(values: Sequence[Any]) -> Any:
+    """What numpy reads quickest: arrays as they are, else a list."""
+    return values if isinstance(values, list | array) else list(values)
+
+
+def _integers(np: Any, values: Sequence[int]) -> Any:
+    values = _listed(values)
     try:
         return np.array(values, dtype=np.int64)
     except OverflowError:  # a broken clock's
