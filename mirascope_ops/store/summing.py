@@ -6,10 +6,12 @@ up when somebody lists it, and written down once it has been left alone for a wh
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops.store import codec
 from mirascope_ops.store.codec import RUN_COLUMNS
+from mirascope_ops.store.collection import uncollected
 from mirascope_ops.store.listing import SpanTotals, select, session_record
 from mirascope_ops.store.queries import Condition
 from mirascope_ops.store.records import SessionRecord
@@ -27,6 +29,7 @@ COUNTED = 200_000
 """How many spans are counted one by one."""
 
 _COLUMNS: Final = ", ".join(SessionRecord._fields)
+_record: Final = partial(tuple[Any, ...].__new__, SessionRecord)  # `_make` without its frame
 _RUNS: Final = "SELECT " + ", ".join(f'r."{column}"' for column in RUN_COLUMNS) + " FROM runs r"  # noqa: S608 - our own names
 
 
@@ -133,12 +136,13 @@ def _settled(connection: sqlite3.Connection, query: SessionQuery) -> list[Sessio
     if query.limit is not None and not query.attributes:
         statement += " ORDER BY last_seen DESC, session_id LIMIT ?"
         parameters = [*parameters, max(query.limit, 0)]
-    return [_session(row) for row in connection.execute(statement, parameters)]
-
-
-def _session(row: tuple[Any, ...]) -> SessionRecord:
-    first, parent, text, *rest = row
-    return SessionRecord._make((first, parent, {} if text == "{}" else codec.decode(text), *rest))
+    with uncollected():
+        rows = connection.execute(statement, parameters).fetchall()
+        if not rows:
+            return []
+        ids, parents, texts, *rest = zip(*rows, strict=True)  # column by column: there may be tens of thousands
+        attributes: list[Any] = [{} if text == "{}" else codec.decode(text) for text in texts]
+        return list(map(_record, zip(ids, parents, attributes, *rest, strict=True)))
 
 
 def _all(columns: str, condition: Condition) -> str:
