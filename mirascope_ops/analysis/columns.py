@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops._optional import require
 from mirascope_ops.analysis import schema
-from mirascope_ops.analysis.texts import Same, Texts
+from mirascope_ops.analysis.texts import Texts
 from mirascope_ops.store import codec
+from mirascope_ops.store.same import Same
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,12 +27,11 @@ from mirascope_ops.analysis.schema import (
 )
 from mirascope_ops.analysis.stats import innermost_calls
 from mirascope_ops.analysis.table import ENCODED, Told, told_by
-from mirascope_ops.analysis.texts import Column as Values
-from mirascope_ops.analysis.texts import Same
 from mirascope_ops.analysis.values import text
 from mirascope_ops.analysis.verdicts import verdict_of_trace
 from mirascope_ops.exceptions import ConfigurationError
 from mirascope_ops.store import codec
+from mirascope_ops.store.same import Same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,6 +39,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs] - pandas ships none
 
     from mirascope_ops.analysis.rows import SessionCard, Turn
+    from mirascope_ops.analysis.verdicts import Verdict
+    from mirascope_ops.analysis.texts import Column as Values
 
 __all__ = [
     "SPANS_SCHEMA",
@@ -249,6 +250,7 @@ def sessions_frame(cards: Sequence[SessionCard]) -> DataFrame:
             "first_seen": card.first_seen,
             "last_seen": card.last_seen,
             "runs": card.runs,
+            **_judged(card.verdict),
         }
         for card in cards
     ]
@@ -258,8 +260,12 @@ def sessions_frame(cards: Sequence[SessionCard]) -> DataFrame:
 def _of_turn(turn: Turn) -> dict[str, Any]:
     fields = ("trace_id", "session_id", "name", "user", "assistant", "model", "error", "recovered")
     verdict = verdict_of_trace([root.span for root in turn.roots])
+    return {**{name: getattr(turn, name) for name in fields}, **_judged(verdict)}
+
+
+def _judged(verdict: Verdict | None) -> dict[str, Any]:
     label, score, note = (None, None, None) if verdict is None else verdict[:3]
-    return {**{name: getattr(turn, name) for name in fields}, "label": label, "score": score, "note": note}
+    return {"label": label, "score": score, "note": note}
 
 
 def _frame(schema: Sequence[Column], rows: Sequence[dict[str, Any]]) -> DataFrame:

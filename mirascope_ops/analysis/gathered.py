@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops._optional import require
 from mirascope_ops.analysis.rows import SLOT
-from mirascope_ops.analysis.texts import Column, Texts, compact, packed
+from mirascope_ops.analysis.texts import Column, Texts, compact, packed, writable
+from mirascope_ops.store.same import Same
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,34 +25,46 @@ _IDS: Final = tuple(SLOT[name] for name in ("trace_id", "span_id", "parent_id"))
 class Gathered:
     """Columns that grow by batches.
 
+    Args:
+        packs: Whether the long ones of many spans go into Arrow arrays.
+
     Attributes:
         columns: For each field of `SpanRow` its values so far; of `_HEAVY` fields the last ones only.
     """
 
-    def __init__(self) -> None:
-        self.columns: list[list[Any]] = [[] for _ in SLOT]
-        self._packs = find_spec("pyarrow") is not None
+    def __init__(self, *, packs: bool = True) -> None:
+        self.columns: list[Column] = [Same(None, 0) for _ in SLOT]
+        self._packs = packs and find_spec("pyarrow") is not None
         self._chunks: dict[int, list[Any]] = {slot: [] for slot in _HEAVY} if self._packs else {}
 
     def __len__(self) -> int:
         return len(self.columns[0])
 
-    def extend(self, part: Sequence[Sequence[Any]]) -> None:
+    def extend(self, part: Sequence[Column]) -> None:
         """Add the columns of a batch."""
-        for column, more in zip(self.columns, part, strict=True):
-            column.extend(more)
+        for slot, more in enumerate(part):
+            column = self.columns[slot]
+            same = _joined(column, more)
+            if same is None:
+                writable(self.columns, slot).extend(more)
+            else:
+                self.columns[slot] = same
         for slot, chunks in list(self._chunks.items()):
-            if len(self.columns[slot]) >= (_CHUNK if chunks else _MANY):
+            column = self.columns[slot]
+            if len(column) >= (_CHUNK if chunks else _MANY) and isinstance(column, list):
                 self._pack(slot)
 
     def finished(self) -> list[Column]:
         """Give all columns, in little room where there are many spans."""
         if len(self) < _MANY:
-            return list(self.columns)
+            return self.columns
         if self._packs:
             self._chunks.update((slot, []) for slot in _IDS)
-        for slot in list(self._chunks):
-            self._pack(slot)
+        for slot, chunks in list(self._chunks.items()):
+            if chunks or isinstance(self.columns[slot], list):
+                self._pack(slot)
+            else:
+                del self._chunks[slot]
         return [
             Texts(require("pyarrow", extra="notebook").chunked_array(self._chunks[slot]))
             if slot in self._chunks
@@ -70,3 +83,12 @@ class Gathered:
         else:
             chunks.append(chunk)
             self.columns[slot] = []
+
+
+def _joined(column: Column, more: Column) -> Same | None:
+    """Give two columns as one value many times, if they are; None if not."""
+    if not (isinstance(column, Same) and isinstance(more, Same)):
+        return None
+    value, other = column.value, more.value
+    same = not column or value is other or (type(value) is str and type(other) is str and value == other)
+    return Same(other, len(column) + len(more)) if same else None

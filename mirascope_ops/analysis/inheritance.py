@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mirascope_ops.analysis.rows import SLOT
+from mirascope_ops.analysis.texts import writable
+from mirascope_ops.store.same import Same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from mirascope_ops.analysis.texts import Column
 
 _TRACE, _SPAN, _PARENT, _START = SLOT["trace_id"], SLOT["span_id"], SLOT["parent_id"], SLOT["start"]
 _SESSION, _CONVERSATION, _KIND = SLOT["session_id"], SLOT["conversation_id"], SLOT["kind"]
@@ -16,7 +20,7 @@ _WITH_SESSION = (SLOT["session_attributes"], SLOT["user_id"], SLOT["run_id"])
 _NONE = -1
 
 
-def inherit_sessions(columns: Sequence[list[Any]]) -> None:
+def inherit_sessions(columns: list[Column]) -> None:
     """Give every span that has no session its nearest ancestor's, else its trace's, else its conversation.
 
     Instrumentations write no session on the spans that they make for an application which does. Where a
@@ -25,15 +29,17 @@ def inherit_sessions(columns: Sequence[list[Any]]) -> None:
     Args:
         columns: The columns of the spans of whole traces, in the order of SpanRow's fields; changed in place.
     """
-    sessions = columns[_SESSION]
-    lacking = [place for place, session in enumerate(sessions) if session is None]
-    if not lacking:
+    if None not in columns[_SESSION]:
         return
+    sessions = writable(columns, _SESSION)
+    lacking = [place for place, session in enumerate(sessions) if session is None]
     parent_of = _finder(columns)
     if len(lacking) < len(sessions):
         _spread(columns, parent_of, lacking)
         lacking = [place for place in lacking if sessions[place] is None]
     conversations = columns[_CONVERSATION]
+    if isinstance(conversations, Same) and conversations.value is None:
+        return
     talking = [place for place in lacking if conversations[place] is not None]
     if talking:
         for place in talking:
@@ -41,7 +47,7 @@ def inherit_sessions(columns: Sequence[list[Any]]) -> None:
         _spread(columns, parent_of, [place for place in lacking if sessions[place] is None])
 
 
-def settle_wrappers(columns: Sequence[list[Any]], wrappers: Sequence[int]) -> None:
+def settle_wrappers(columns: list[Column], wrappers: Sequence[int]) -> None:
     """Decide what the spans are that carry a model's answer without having said what they are.
 
     Mirascope attaches the response to the span of the decorated function. That span is the model call
@@ -52,7 +58,7 @@ def settle_wrappers(columns: Sequence[list[Any]], wrappers: Sequence[int]) -> No
         wrappers: The places of the spans in question.
     """
     parent_of = _finder(columns)
-    kinds = columns[_KIND]
+    kinds = writable(columns, _KIND)
     for place in wrappers:
         kinds[place] = "other"
     above: set[int] = set()
@@ -75,7 +81,7 @@ def settle_wrappers(columns: Sequence[list[Any]], wrappers: Sequence[int]) -> No
             mark(place)
 
 
-def _finder(columns: Sequence[list[Any]]) -> Callable[[int], int]:
+def _finder(columns: Sequence[Column]) -> Callable[[int], int]:
     """Make a function that finds a span's parent: from place to place, -1 where there is none or it was not read.
 
     Of several spans with the same ids the last is the parent.
@@ -103,7 +109,7 @@ def _ancestors(parent_of: Callable[[int], int], place: int) -> Iterator[int]:
         above = parent_of(above)
 
 
-def _spread(columns: Sequence[list[Any]], parent_of: Callable[[int], int], lacking: Sequence[int]) -> None:
+def _spread(columns: list[Column], parent_of: Callable[[int], int], lacking: Sequence[int]) -> None:
     # Decide first, write later: a session that was taken over must not look like a span's own.
     donors = _donors(columns[_SESSION], parent_of, lacking)
     without = [place for place in lacking if donors[place] == _NONE]
@@ -113,12 +119,12 @@ def _spread(columns: Sequence[list[Any]], parent_of: Callable[[int], int], lacki
             donors[place] = of_trace.get(columns[_TRACE][place], _NONE)
     given = [(place, donor) for place in lacking if (donor := donors[place]) != _NONE]
     for slot in _WITH_SESSION:
-        column = columns[slot]
-        if column.count(None) < len(column):
+        if columns[slot].count(None) < len(columns[slot]):
+            column = writable(columns, slot)
             for place, donor in given:
                 if column[place] is None:
                     column[place] = column[donor]
-    sessions = columns[_SESSION]
+    sessions = writable(columns, _SESSION)
     for place, session in [(place, sessions[donor]) for place, donor in given]:
         sessions[place] = session
 
@@ -147,7 +153,7 @@ def _donors(sessions: Sequence[str | None], parent_of: Callable[[int], int], lac
     return donors
 
 
-def _of_traces(columns: Sequence[list[Any]], traces: set[str]) -> dict[str, int]:
+def _of_traces(columns: Sequence[Column], traces: set[str]) -> dict[str, int]:
     """For each trace that has any, the span whose session counts for the whole trace: the root, else the first."""
     found: dict[str, int] = {}
 

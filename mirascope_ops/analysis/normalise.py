@@ -2,43 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from operator import sub
 from typing import TYPE_CHECKING, Any
 
 from mirascope_ops.analysis import annotations as annotated
 from mirascope_ops.analysis.errors import failure_of, has_failed
 from mirascope_ops.analysis.gathered import Gathered
 from mirascope_ops.analysis.inheritance import inherit_sessions, settle_wrappers
-from mirascope_ops.analysis.plans import Plan, plan_of, read_all
+from mirascope_ops.analysis.keysets import fill
+from mirascope_ops.analysis.plans import Plan, plan_of
 from mirascope_ops.analysis.rows import SLOT, SpanRow
 from mirascope_ops.analysis.table import SpanTable, make_row
+from mirascope_ops.analysis.texts import writable
 from mirascope_ops.analysis.values import identifier, mapping, milliseconds, words
 from mirascope_ops.analysis.vocabulary import FIRST_TOKEN_EVENTS, USER_IN_SESSION
 from mirascope_ops.core import prices
 from mirascope_ops.store.batch import batches_of_records
 from mirascope_ops.store.codec import SPAN_COLUMNS
 from mirascope_ops.store.collection import uncollected
+from mirascope_ops.store.same import Same
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from mirascope_ops.analysis.plans import Step
+    from mirascope_ops.analysis.texts import Column
     from mirascope_ops.store.batch import SpanBatch
     from mirascope_ops.store.records import AnnotationRecord, SpanRecord
 
-Columns = list[list[Any]]  # one list for each field of SpanRow, in their order
 Later = dict[tuple[str, str], list["AnnotationRecord"]]
+Noted = Mapping[int, list[Any]]
 
 _KIND, _TAGS, _TTFT, _COST = SLOT["kind"], SLOT["tags"], SLOT["ttft"], SLOT["cost"]
 _INPUT_TOKENS, _OUTPUT_TOKENS = SLOT["input_tokens"], SLOT["output_tokens"]
 _STATUS, _ERROR_TYPE, _ERROR_MESSAGE = SLOT["status"], SLOT["error_type"], SLOT["error_message"]
-_USER, _ANNOTATIONS = SLOT["user_id"], SLOT["annotations"]
-_SESSION, _SESSION_ATTRIBUTES = SLOT["session_id"], SLOT["session_attributes"]
+_USER, _ANNOTATIONS, _SESSION_ATTRIBUTES = SLOT["user_id"], SLOT["annotations"], SLOT["session_attributes"]
+_ATTRIBUTES, _EVENTS, _PARENT = SLOT["attributes"], SLOT["events"], SLOT["parent_id"]
+_START, _END, _DURATION = SLOT["start"], SLOT["end"], SLOT["duration"]
 # What the record itself says; with what is empty where no attribute says more.
 _RECORDED = {SLOT[name]: place for place, name in enumerate(SPAN_COLUMNS) if name in SLOT}
 _RECORDED[SLOT["status_code"]] = SPAN_COLUMNS.index("status")
+_EMPTY = {_TAGS: (), _ANNOTATIONS: ()}
+# What is found out about a span alone, where there is something to find.
+_NOTED = (_STATUS, _ERROR_TYPE, _ERROR_MESSAGE, _TTFT, _ANNOTATIONS, _TAGS)
 # What calls a model. Spans around them may tell their tokens again.
 _PRICED = frozenset({"llm", "embedding"})
-_EMPTY = {_TAGS: (), _ANNOTATIONS: ()}
 
 
 def normalise(records: Sequence[SpanRecord], annotations: Sequence[AnnotationRecord] = ()) -> list[SpanRow]:
@@ -60,16 +68,9 @@ def normalise(records: Sequence[SpanRecord], annotations: Sequence[AnnotationRec
         >>> normalise([])
         []
     """
-    columns: Columns = [[] for _ in SpanRow._fields]
-    wrappers: list[int] = []
-    later = annotated.by_span(annotations)
-    for batch in batches_of_records(records):
-        part, undecided = read(batch, later)
-        wrappers += [len(columns[_KIND]) + place for place in undecided]
-        for column, more in zip(columns, part, strict=True):
-            column.extend(more)
-    settle(columns, wrappers)
-    return list(map(make_row, zip(*columns, strict=True)))
+    gathered = Gathered(packs=False)
+    _gather(gathered, batches_of_records(records), annotations)
+    return list(map(make_row, zip(*gathered.columns, strict=True)))
 
 
 def table_of(batches: Iterable[SpanBatch], annotations: Sequence[AnnotationRecord] = ()) -> SpanTable:
@@ -87,18 +88,25 @@ def table_of(batches: Iterable[SpanBatch], annotations: Sequence[AnnotationRecor
         0
     """
     gathered = Gathered()
+    _gather(gathered, batches, annotations)
+    return SpanTable(gathered.finished())
+
+
+def _gather(gathered: Gathered, batches: Iterable[SpanBatch], annotations: Sequence[AnnotationRecord]) -> None:
     wrappers: list[int] = []
     later = annotated.by_span(annotations)
     for batch in batches:
         with uncollected():
             part, undecided = read(batch, later)
-        wrappers += [len(gathered) + place for place in undecided]
-        gathered.extend(part)
-    settle(gathered.columns, wrappers)
-    return SpanTable(gathered.finished())
+            wrappers += [len(gathered) + place for place in undecided]
+            gathered.extend(part)
+            # What is made for a batch goes before the collector comes back, which would walk through it.
+            del batch, part
+    with uncollected():
+        settle(gathered.columns, wrappers)
 
 
-def _fill_costs(columns: Columns) -> None:
+def _fill_costs(columns: list[Column]) -> None:
     """Give model calls that tell tokens and no cost the cost that they have by the user's prices."""
     told = ("kind", "model", "cost", "input_tokens", "output_tokens", "cache_read_tokens")
     known: dict[str, prices.Price | None] = {}
@@ -111,10 +119,10 @@ def _fill_costs(columns: Columns) -> None:
             known[model] = prices.price_of(model)
         price = known[model]
         if price is not None:
-            columns[_COST][place] = price.cost(sent, answered, cached)
+            writable(columns, _COST)[place] = price.cost(sent, answered, cached)
 
 
-def settle(columns: Columns, wrappers: Sequence[int]) -> None:
+def settle(columns: list[Column], wrappers: Sequence[int]) -> None:
     """Let spans take from those around them what they lack; the columns are those of whole traces.
 
     Args:
@@ -128,7 +136,7 @@ def settle(columns: Columns, wrappers: Sequence[int]) -> None:
         _fill_costs(columns)
 
 
-def read(batch: SpanBatch, later: Later) -> tuple[Columns, list[int]]:
+def read(batch: SpanBatch, later: Later) -> tuple[list[Column], list[int]]:
     """Read a batch of spans into columns, each span by itself.
 
     Args:
@@ -139,98 +147,71 @@ def read(batch: SpanBatch, later: Later) -> tuple[Columns, list[int]]:
         The columns, and the places of the spans of which `settle` must decide the kind.
     """
     number = len(batch)
-    columns: Columns = [
-        list(batch.columns[_RECORDED[slot]]) if slot in _RECORDED else [_EMPTY.get(slot)] * number
+    columns: list[Column] = [
+        batch.columns[_RECORDED[slot]] if slot in _RECORDED else Same(_EMPTY.get(slot), number)
         for slot in range(len(SpanRow._fields))
     ]
-    if batch.encoded and None in columns[SLOT["attributes"]]:
-        columns[SLOT["attributes"]] = [found or "{}" for found in columns[SLOT["attributes"]]]
-    if "" in columns[SLOT["parent_id"]]:
-        columns[SLOT["parent_id"]] = [parent or None for parent in columns[SLOT["parent_id"]]]
-    # Clocks may go backwards: no duration is negative. A time of 0 is one that was not told.
-    columns[SLOT["duration"]] = [
-        None if end is None or not start else end - start if end > start else 0
-        for start, end in zip(columns[SLOT["start"]], columns[SLOT["end"]], strict=True)
-    ]
-    wrappers: list[int] = []
+    if batch.encoded:
+        columns[_ATTRIBUTES] = _each(columns[_ATTRIBUTES], lambda text: text or "{}", where=None)
+    columns[_PARENT] = _each(columns[_PARENT], lambda parent: parent or None, where="")
+    columns[_DURATION] = _durations(columns[_START], columns[_END])
+    wrappers = fill(columns, batch.groups)
     remarkable: list[int] = []
-    if any(columns[SLOT["events"]]) or "error" in columns[_STATUS]:
-        told = zip(columns[SLOT["events"]], columns[_STATUS], strict=True)
+    if _holds_any(columns[_EVENTS]) or "error" in columns[_STATUS]:
+        told = zip(columns[_EVENTS], columns[_STATUS], strict=True)
         remarkable = [place for place, (events, status) in enumerate(told) if events or status == "error"]
-    for keys, places in _by_keys(batch.attributes).items():
-        plan = plan_of(keys)
-        whole = len(places) == number
-        found = batch.attributes if whole else [batch.attributes[place] for place in places]
-        for step in plan.steps:
-            _fill(columns[step.slot], step, places, found, whole=whole)
-        _fill_kinds(columns[_KIND], places, plan, wrappers)
-        if plan.remarkable:
-            remarkable += places
+    for group in batch.groups:
+        if plan_of(group.keys).remarkable:
+            remarkable += group.places
     _fill_users(columns)
+    _check_costs(columns)
     if later:
         identified = zip(columns[SLOT["trace_id"]], columns[SLOT["span_id"]], strict=True)
         remarkable += [place for place, ids in enumerate(identified) if ids in later]
-    for place in dict.fromkeys(remarkable):
-        record = batch.record(place)
-        plan = plan_of(tuple(record.attributes))
-        _note_cost(columns, place)
-        _note_events(columns, place, record, plan)
-        _note_annotations(columns, place, record, plan, later)
-    return columns, sorted(wrappers)
+    if remarkable:
+        noted = {slot: list(columns[slot]) for slot in _NOTED}
+        for place in dict.fromkeys(remarkable):
+            record = batch.record(place)
+            plan = plan_of(tuple(record.attributes))
+            _note_events(noted, place, record, plan)
+            _note_annotations(noted, place, record, plan, later)
+        for slot, column in noted.items():
+            columns[slot] = column
+    return columns, wrappers
 
 
-def _by_keys(attributes: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], list[int]]:
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for place, keys in enumerate(map(tuple, attributes)):
-        group = groups.get(keys)
-        if group is None:
-            groups[keys] = [place]
-        else:
-            group.append(place)
-    return groups
+def _each(values: Column, read: Callable[[Any], Any], *, where: Any) -> Column:
+    """Read values in which something stands, if it does."""
+    if isinstance(values, Same):
+        return Same(read(values.value), len(values))
+    return list(map(read, values)) if where in values else values
 
 
-def _fill(
-    column: list[Any], step: Step, places: Sequence[int], found: Sequence[Mapping[str, Any]], *, whole: bool
-) -> None:
-    """Fill the places of one column for spans of one key set, from the first source that has a value."""
-    if step.recorded:
-        lacking = [index for index, place in enumerate(places) if not column[place]]
-        if not lacking:
-            return
-        if len(lacking) < len(places):
-            places, found, whole = [places[index] for index in lacking], [found[index] for index in lacking], False
-    values = read_all(step.sources[0], found)
-    for source in step.sources[1:]:
-        if None not in values:
-            break
-        lacking = [index for index, value in enumerate(values) if value is None]
-        for index, value in zip(lacking, read_all(source, [found[index] for index in lacking]), strict=True):
-            values[index] = value
-    if whole and None not in values:
-        column[:] = values
-        return
-    for place, value in zip(places, values, strict=True):
-        if value is not None:
-            column[place] = value
+def _durations(starts: Column, ends: Column) -> Column:
+    # Clocks may go backwards: no duration is negative. A time of 0 is one that was not told.
+    if None not in ends and all(starts):
+        durations = list(map(sub, ends, starts))
+        if not durations or min(durations) >= 0:
+            return durations
+    return [
+        None if end is None or not start else end - start if end > start else 0
+        for start, end in zip(starts, ends, strict=True)
+    ]
 
 
-def _fill_kinds(kinds: list[Any], places: Sequence[int], plan: Plan, wrappers: list[int]) -> None:
-    unnamed = [place for place in places if kinds[place] is None]
-    for place in unnamed:
-        kinds[place] = plan.kind
-    if plan.wrapper:
-        wrappers += unnamed
+def _holds_any(values: Column) -> bool:
+    return bool(values.value) if isinstance(values, Same) else any(values)
 
 
-def _fill_users(columns: Columns) -> None:
-    users: dict[str, str | None] = {}
-    column, told = columns[_USER], columns[_SESSION_ATTRIBUTES]
-    for place, attributes in enumerate(told):
-        if attributes is not None and column[place] is None:
-            if attributes not in users:
-                users[attributes] = _user(attributes)
-            column[place] = users[attributes]
+def _fill_users(columns: list[Column]) -> None:
+    told = columns[_SESSION_ATTRIBUTES]
+    different: set[str | None] = {told.value} if isinstance(told, Same) else set(told)
+    users = {attributes: _user(attributes) for attributes in different if attributes is not None}
+    if any(users.values()):
+        column = columns[_USER]
+        columns[_USER] = [
+            users.get(attributes) if user is None else user for user, attributes in zip(column, told, strict=True)
+        ]
 
 
 def _user(session_attributes: str) -> str | None:
@@ -238,13 +219,14 @@ def _user(session_attributes: str) -> str | None:
     return next((user for key in USER_IN_SESSION if (user := identifier(told.get(key)))), None)
 
 
-def _note_cost(columns: Columns, place: int) -> None:
-    if columns[_COST][place] == 0 and not columns[_INPUT_TOKENS][place] and not columns[_OUTPUT_TOKENS][place]:
+def _check_costs(columns: list[Column]) -> None:
+    if 0 in columns[_COST]:
+        told = zip(*(columns[slot] for slot in (_COST, _INPUT_TOKENS, _OUTPUT_TOKENS)), strict=True)
         # Langfuse writes zeros for a call that failed: nothing was reported.
-        columns[_COST][place] = None
+        columns[_COST] = [None if cost == 0 and not sent and not answered else cost for cost, sent, answered in told]
 
 
-def _note_events(columns: Columns, place: int, record: SpanRecord, plan: Plan) -> None:
+def _note_events(columns: Noted, place: int, record: SpanRecord, plan: Plan) -> None:
     if has_failed(record):
         columns[_STATUS][place] = "error"
         columns[_ERROR_TYPE][place], columns[_ERROR_MESSAGE][place] = failure_of(record)
@@ -264,7 +246,7 @@ def _first_token(record: SpanRecord, plan: Plan) -> int | None:
     return None
 
 
-def _note_annotations(columns: Columns, place: int, record: SpanRecord, plan: Plan, later: Later) -> None:
+def _note_annotations(columns: Noted, place: int, record: SpanRecord, plan: Plan, later: Later) -> None:
     emitted = annotated.emitted(record) if plan.annotated else []
     found = annotated.merged(emitted, later.get((record.trace_id, record.span_id), ()))
     if not found:

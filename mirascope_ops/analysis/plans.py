@@ -13,11 +13,15 @@ from mirascope_ops.analysis.errors import ERROR_KEYS
 from mirascope_ops.analysis.rows import SLOT
 from mirascope_ops.analysis.values import MOST_TOKENS, text, tokens, unquoted
 from mirascope_ops.store.records import SpanRecord
+from mirascope_ops.store.same import Same
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
 
+    from mirascope_ops.analysis.texts import Column
     from mirascope_ops.analysis.vocabulary import Source
+    from mirascope_ops.store.alike import Alike
 
 # Attribute keys are hostile too: a program that invents new ones for each span must not fill the memory.
 _MOST_PLANS = 4096
@@ -71,34 +75,42 @@ def plan_of(keys: tuple[str, ...]) -> Plan:
     return plan
 
 
-def read_all(source: Source, found: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Read one source of many spans, all of which have its key.
+def read_all(source: Source, group: Alike, some: Sequence[int] | None = None) -> Column:
+    """Read one source of many spans.
 
     Args:
         source: The source.
-        found: The spans' attributes.
+        group: The spans, all of which have its key.
+        some: Which of them to read, by their place in the group; None for all.
 
     Returns:
-        A new list with a value, or None, for each.
+        A value, or None, for each. It may be the group's own column: change nothing in it.
     """
     key, read = source
     if key[-1] == ".":
-        return list(map(source.gather, found))
-    values = [attributes[key] for attributes in found]
-    types = set(map(type, values))
-    if types == {str}:
-        if read is text:
-            return values
-        if read is unquoted and not any(value.startswith('"') for value in values):
-            return values
-    if types == {int} and read is tokens and min(values) >= 0 and max(values) <= MOST_TOKENS:
+        mappings = group.mappings()
+        return list(map(source.gather, mappings if some is None else [mappings[place] for place in some]))
+    values = group.values(key)
+    if isinstance(values, Same):
+        return Same(read(values.value), len(values if some is None else some))
+    if some is not None:
+        values = [values[place] for place in some]
+    types: set[type[Any]] = set(map(type, values))
+    if len(types) == 1 and _reads_as_it_is(read, types, values):
         return values
     if len(types) == 1 and types <= _PLAIN:
         different = set(values)
         if len(different) * 2 <= len(values):
             meanings = {value: read(value) for value in different}
-            return [meanings[value] for value in values]
+            return list(map(meanings.__getitem__, values))
     return list(map(read, values))
+
+
+def _reads_as_it_is(read: Callable[[Any], Any], types: AbstractSet[type], values: Sequence[Any]) -> bool:
+    """Tell whether values of one type are what a reader makes of them."""
+    if types == {str}:
+        return read is text or (read is unquoted and not any(value.startswith('"') for value in values))
+    return types == {int} and read is tokens and min(values) >= 0 and max(values) <= MOST_TOKENS
 
 
 def _compiled(keys: tuple[str, ...]) -> Plan:

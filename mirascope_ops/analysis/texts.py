@@ -1,4 +1,4 @@
-"""Columns that take less room than a list: text in an Arrow array, ints in a machine's array, one value many times.
+"""Columns that take less room than a list: text in an Arrow array, ints in a machine's array, one value (`Same`).
 
 They read like lists of the same values. A million prompts as Python strings behind a list are a million objects; packed
 they are two, and what a table is made of without another look at them.
@@ -7,12 +7,12 @@ they are two, and what a table is made of without another look at them.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
-from itertools import repeat
-from operator import is_, itemgetter
+from collections.abc import Iterator, MutableSequence, Sequence
+from operator import itemgetter
 from typing import Any, Self, overload
 
 from mirascope_ops._optional import require
+from mirascope_ops.store.same import Same, shared
 
 Column = Sequence[Any]
 
@@ -52,33 +52,6 @@ class Texts(Sequence[str | None]):
         return type(self)(self.packed.take(require("numpy", extra="notebook").array(places, dtype="int64")))
 
 
-class Same(Sequence[Any]):
-    """One value many times.
-
-    Args:
-        value: The value.
-        number: How many times.
-    """
-
-    def __init__(self, value: Any, number: int) -> None:
-        self.value = value
-        self._number = number
-
-    def __len__(self) -> int:
-        return self._number
-
-    @overload
-    def __getitem__(self, index: int) -> Any: ...
-    @overload
-    def __getitem__(self, index: slice) -> Self: ...
-    def __getitem__(self, index: int | slice) -> Any:
-        places = range(self._number)[index]
-        return type(self)(self.value, len(places)) if isinstance(places, range) else self.value
-
-    def __iter__(self) -> Iterator[Any]:
-        return repeat(self.value, self._number)
-
-
 def packed(values: Sequence[str | None]) -> Any:
     """Put text into an Arrow array of large strings; None where there is a lone surrogate, which no file can hold."""
     pa = require("pyarrow", extra="notebook")
@@ -92,16 +65,13 @@ def compact(values: Column) -> Column:
     """Give the same values in less room, where they are all the same or all ints of 64 bits."""
     if not values or not isinstance(values, list):
         return values
-    first, last = values[0], values[-1]
-    if type(first) is int:
+    if type(values[0]) is int:
         try:
             return array("q", values)
         except (OverflowError, TypeError):
             return values  # too large, or there is None among them
-    if last is not first and (type(first) is not str or last != first):
-        return values
-    same = values.count(first) if type(first) is str else sum(map(is_, values, repeat(first)))
-    return Same(first, same) if same == len(values) else values
+    same = shared(values)
+    return values if same is None else same
 
 
 def take(values: Column, places: Sequence[int]) -> Column:
@@ -112,3 +82,11 @@ def take(values: Column, places: Sequence[int]) -> Column:
         return values.take(places)
     found = itemgetter(*places)(values) if len(places) > 1 else [values[place] for place in places]
     return array("q", found) if isinstance(values, array) else list(found)
+
+
+def writable(columns: MutableSequence[Column], slot: int) -> list[Any]:
+    """Give one of several columns as a list, which takes the column's place."""
+    column = columns[slot]
+    if not isinstance(column, list):
+        column = columns[slot] = list(column)
+    return column

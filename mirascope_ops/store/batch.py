@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops.store import codec
+from mirascope_ops.store.alike import by_keys
 from mirascope_ops.store.records import SpanRecord
+from mirascope_ops.store.same import Same, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+
+    from mirascope_ops.store.alike import Alike
 
 BATCH: Final = 2048
 
@@ -38,22 +42,23 @@ class SpanBatch:
     Attributes:
         columns: For each of `codec.SPAN_COLUMNS` the spans' values, as `SpanRecord` has them; where `encoded`,
             attributes, events and links are the text that the store keeps, None where there are none.
-        attributes: The spans' attributes.
+        groups: The spans by their attribute keys; each span stands in one group.
         encoded: Whether attributes, events and links are text.
     """
 
     columns: Sequence[Sequence[Any]]
-    attributes: Sequence[Mapping[str, Any]]
+    groups: Sequence[Alike]
     encoded: bool
 
     def __len__(self) -> int:
-        return len(self.attributes)
+        return len(self.columns[0])
 
     def record(self, place: int) -> SpanRecord:
         """Give the span at a place as a record."""
         values = [column[place] for column in self.columns]
-        values[_ATTRIBUTES] = self.attributes[place]
         if self.encoded:
+            text = values[_ATTRIBUTES]
+            values[_ATTRIBUTES] = codec.decode(text) if text else {}
             values[_EVENTS], values[_LINKS] = codec.events_of(values[_EVENTS]), codec.links_of(values[_LINKS])
         return SpanRecord._make(values)
 
@@ -67,7 +72,7 @@ def batches_of_records(records: Sequence[SpanRecord]) -> Iterator[SpanBatch]:
     """
     for first in range(0, len(records), BATCH):
         columns = _turned(records[first : first + BATCH])
-        yield SpanBatch(columns, columns[_ATTRIBUTES], encoded=False)
+        yield SpanBatch(columns, by_keys(columns[_ATTRIBUTES]), encoded=False)
 
 
 def batch_of_kept_records(records: Sequence[SpanRecord], resources: codec.Resources) -> SpanBatch:
@@ -78,48 +83,66 @@ def batch_of_kept_records(records: Sequence[SpanRecord], resources: codec.Resour
         resources: Resources that were read before.
     """
     columns = _turned(records)
-    columns[_RESOURCE] = list(map(resources.read, columns[_RESOURCE]))
-    attributes = list(map(codec.plain, columns[_ATTRIBUTES]))
+    columns[_RESOURCE] = _each(columns[_RESOURCE], resources.read)
+    attributes = columns[_ATTRIBUTES]
+    groups = by_keys(attributes)
+    if not all(map(_is_plain, groups)):
+        attributes = list(map(codec.plain, attributes))
+        groups = by_keys(attributes)
     for place in (_ATTRIBUTES, _EVENTS, _LINKS):
-        columns[place] = [codec.encode(found) if found else None for found in columns[place]]
-    return SpanBatch(columns, attributes, encoded=True)
+        columns[place] = _texts(columns[place])
+    return SpanBatch(columns, groups, encoded=True)
 
 
 def batch_of_rows(
     rows: Sequence[codec.Row],
     resources: Mapping[int | None, Mapping[str, Any]],
-    shared: MutableMapping[Any, Any] | None = None,
+    known: MutableMapping[Any, Any] | None = None,
 ) -> SpanBatch:
     """Take spans that are rows of a table, as `codec.span_row` gives them.
 
     Args:
         rows: The rows; what stands in them after `codec.SPAN_COLUMNS` is left aside.
         resources: The resources by what stands for them in the rows.
-        shared: What repeats in the rows, to be filled; give the same for all batches of an answer.
+        known: What repeats in the rows, to be filled; give the same for all batches of an answer.
     """
     columns = _turned(rows)
-    shared = {} if shared is None else shared
+    known = {} if known is None else known
     for place in _REPEATED:
-        columns[place] = _once(columns[place], shared)
+        column = columns[place]
+        columns[place] = (
+            Same(known.setdefault(column.value, column.value), len(column))
+            if isinstance(column, Same)
+            else list(map(known.setdefault, column, column))
+        )
     columns[_SAMPLED] = _each(columns[_SAMPLED], lambda sampled: sampled == 1)
     columns[_RESOURCE] = _each(columns[_RESOURCE], resources.__getitem__)
-    return SpanBatch(columns, codec.decode_all(columns[_ATTRIBUTES]), encoded=True)
+    return SpanBatch(columns, by_keys(codec.decode_all(columns[_ATTRIBUTES])), encoded=True)
 
 
-def _once(values: Sequence[Any], shared: MutableMapping[Any, Any]) -> Sequence[Any]:
-    """Give the values, equal ones as one object."""
-    if not values or values.count(values[0]) == len(values):
-        return [shared.setdefault(value, value) for value in values[:1]] * len(values)
-    return list(map(shared.setdefault, values, values))
+def _is_plain(some: Alike) -> bool:
+    """Tell whether a file would give back attributes as they are."""
+    named = all(type(key) is str and key.isascii() for key in some.keys)
+    return named and all(codec.are_plain(some.values(key)) for key in some.keys)
+
+
+def _texts(values: Sequence[Any]) -> Sequence[str | None]:
+    """Write what a file keeps as text; nothing where there is nothing."""
+    if not any(values):
+        return Same(None, len(values))
+    texts: list[str | None] = [*codec.encode_all(values)]
+    if not all(values):
+        texts = [text if found else None for text, found in zip(texts, values, strict=True)]
+    return texts
 
 
 def _each(values: Sequence[Any], read: Callable[[Any], Any]) -> Sequence[Any]:
-    """Read values that are mostly all equal."""
-    if values and values.count(values[0]) == len(values):
-        return [read(values[0])] * len(values)
-    return list(map(read, values))
+    """Read values that are mostly one."""
+    return Same(read(values.value), len(values)) if isinstance(values, Same) else list(map(read, values))
 
 
 def _turned(rows: Sequence[tuple[Any, ...]]) -> list[Sequence[Any]]:
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=False))
-    return columns[: len(codec.SPAN_COLUMNS)] if rows else [()] * len(codec.SPAN_COLUMNS)
+    if not rows:
+        return [()] * len(codec.SPAN_COLUMNS)
+    columns = list(zip(*rows, strict=False))[: len(codec.SPAN_COLUMNS)]
+    return [column if (one := shared(column)) is None else one for column in columns]

@@ -30,7 +30,8 @@ MAX_INT, MIN_INT = 2**63 - 1, -(2**63)
 _MAX_UNSIGNED = 2**64 - 1  # what orjson writes and reads as an int
 _MAX_DEPTH = 60
 _AT_ONCE = 2048
-_PLAIN: frozenset[type] = frozenset((float, bool))  # values that JSON gives back as they are
+_AS_IT_IS: frozenset[type] = frozenset((float, bool))  # values that JSON gives back as they are
+_PLAIN: frozenset[type] = frozenset((str, int, float, bool))  # values of which JSON gives back most as they are
 _MAX_DECIMAL_BITS = 4096  # Python refuses to write very long ints in decimal, and takes quadratic time
 
 Row = tuple[Any, ...]
@@ -75,12 +76,11 @@ def encode_all(values: Sequence[Any]) -> list[str]:
         some = values[first : first + _AT_ONCE]
         try:
             data = [orjson.dumps(value, default=_container) for value in some]
-        except TypeError:
-            data = [b"null"]  # one of them needs more care: each gets it
+        except TypeError:  # one of them needs more care: each gets it
+            data = [encode_bytes(value) for value in some]
         if b"null" in b"".join(data):
-            found += map(encode, some)
-        else:
-            found += [each.decode() for each in data]
+            data = [encode_bytes(some[place]) if b"null" in each else each for place, each in enumerate(data)]
+        found += map(bytes.decode, data)
     return found
 
 
@@ -162,10 +162,27 @@ def plain(value: Mapping[str, Any]) -> Mapping[str, Any]:
         elif kind is int:
             same = MIN_INT <= each <= MAX_INT
         else:
-            same = kind in _PLAIN
+            same = kind in _AS_IT_IS
         if not (same and type(key) is str and key.isascii()):
             return decode(encode(value))
     return value
+
+
+def are_plain(values: Sequence[Any]) -> bool:
+    """Tell whether a file would give back values of attributes as they are.
+
+    Example:
+        >>> are_plain(["a", 1, 0.5, True]), are_plain([2**63]), are_plain([["a"]])
+        (True, False, False)
+    """
+    kinds: set[type[Any]] = set(map(type, values))
+    texts = [value for value in values if type(value) is str] if len(kinds) > 1 else values
+    numbers = [value for value in values if type(value) is int] if len(kinds) > 1 else values
+    return (
+        kinds <= _PLAIN
+        and (str not in kinds or all(map(str.isascii, texts)) or all(map(_is_encodable, texts)))
+        and (int not in kinds or (min(numbers) >= MIN_INT and max(numbers) <= MAX_INT))
+    )
 
 
 def as_read(span: SpanRecord, resources: Resources) -> SpanRecord:

@@ -7,30 +7,31 @@ fraction of the time.
 
 from __future__ import annotations
 
+import sys
+from array import array
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from opentelemetry.trace import SpanKind
 
-from mirascope_ops.core import attributes as keys
 from mirascope_ops.core.ended import assemble
 from mirascope_ops.store import codec, masked
 from mirascope_ops.store.batch import SpanBatch
+from mirascope_ops.store.ended_attributes import Parts, attributes_of
 from mirascope_ops.store.records import EventRecord, LinkRecord, RunRecord, SpanRecord
+from mirascope_ops.store.same import Same, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.trace import Link
 
-    from mirascope_ops.core.pipeline import Origin
-    from mirascope_ops.core.session import SessionContext, Stamp
-    from mirascope_ops.core.site import CallSite
     from mirascope_ops.core.ended import EndedSpan
+    from mirascope_ops.core.pipeline import Origin
+    from mirascope_ops.core.session import SessionContext
 
 _KINDS: Final = {kind: kind.name.lower() for kind in SpanKind}
 _NOTHING: Final = (None, None, None)
-_TYPES, _VALUES, _OUTPUT = (f'"{key}":' for key in (keys.ARG_TYPES, keys.ARG_VALUES, keys.OUTPUT))
 _STATUSES: Final = ("unset", "ok", "error")
 
 
@@ -118,19 +119,15 @@ def batch_of_ended(spans: Sequence[EndedSpan], resources: codec.Resources) -> Sp
     ) = zip(*spans, strict=True)  # fmt: skip
     if not (_are_times(starts) and _are_times(ends)):
         raise ValueError("a start or an end is no time")
-    span_ids = [f"{number:016x}" for number in ids]
-    known = dict(zip(ids, span_ids, strict=True))
     session, run, session_attributes = _told(stamps, lambda stamp: (stamp.session_id, stamp.run_id, stamp.attributes))
     cell, execution_count, notebook = _told(cells, lambda cell: (cell.id, cell.execution_count, cell.notebook))
     service, scope, resource = _told(origins, lambda origin: _origin(origin, resources), read=_as_it_is)
-    attributes = _Attributes()
-    for parts in zip(sites, stamps, arguments, outputs, extras, origins, strict=True):
-        attributes.add(*parts)
+    texts, groups = attributes_of(Parts(sites, stamps, arguments, outputs, extras, origins))
     return SpanBatch(
         (
             _each(traces, "{:032x}".format),
-            span_ids,
-            [(known.get(parent) or f"{parent:016x}") if parent else None for parent in parents],
+            _span_ids(ids),
+            _parent_ids(parents),
             _each(names, codec.clean),
             _told(kinds, lambda kind: (_KINDS[kind],))[0],
             starts,
@@ -140,17 +137,11 @@ def batch_of_ended(spans: Sequence[EndedSpan], resources: codec.Resources) -> Sp
             session, run, session_attributes, cell, execution_count, notebook,
             _told(flags, lambda flag: (bool(flag & 1),), read=_as_it_is)[0],
             service, scope, resource,
-            attributes.texts,
-            [
-                codec.encode([_event(*event, foreign=origin.is_foreign) for event in each]) if each else None
-                for each, origin in zip(events, origins, strict=True)
-            ],
-            [
-                codec.encode([_link(link, foreign=origin.is_foreign) for link in each]) if each else None
-                for each, origin in zip(links, origins, strict=True)
-            ],
+            texts,
+            _texts(events, origins, lambda event, origin: _event(*event, foreign=origin.is_foreign)),
+            _texts(links, origins, lambda link, origin: _link(link, foreign=origin.is_foreign)),
         ),
-        attributes.mappings,
+        groups,
         encoded=True,
     )  # fmt: skip
 
@@ -159,25 +150,41 @@ def _are_times(values: Sequence[Any]) -> bool:
     return set(map(type, values)) == {int} and min(values) >= codec.MIN_INT and max(values) <= codec.MAX_INT
 
 
-def _each(values: Sequence[Any], read: Callable[[Any], Any]) -> list[Any]:
+def _span_ids(numbers: Sequence[int]) -> list[str]:
+    packed = array("Q", numbers)
+    if sys.byteorder == "little":
+        packed.byteswap()
+    return packed.tobytes().hex(" ", packed.itemsize).split(" ")
+
+
+def _parent_ids(numbers: Sequence[int | None]) -> Sequence[str | None]:
+    if all(numbers):
+        return _span_ids(numbers)  # type: ignore[arg-type]
+    texts = _span_ids([number or 0 for number in numbers])
+    return [text if number else None for text, number in zip(texts, numbers, strict=True)]
+
+
+def _each(values: Sequence[Any], read: Callable[[Any], Any]) -> Sequence[Any]:
     """Read values of which many are equal."""
     known = {value: read(value) for value in set(values)}
+    if len(known) == 1:
+        return Same(known[values[0]], len(values))
     return [known[value] for value in values]
 
 
 def _told(
     values: Sequence[Any], tell: Callable[[Any], tuple[Any, ...]], read: Callable[[Any], Any] = codec.clean
-) -> list[Sequence[Any]]:
+) -> Sequence[Sequence[Any]]:
     """Read columns of what many spans share, each thing once; None tells nothing."""
+    if (one := shared(values)) is not None:
+        told = _NOTHING if one.value is None else tuple(map(read, tell(one.value)))
+        return [Same(each, len(values)) for each in told]
     places = list(map(id, values))
     known: dict[int, tuple[Any, ...]] = {
         place: _NOTHING if value is None else tuple(map(read, tell(value)))
         for place, value in dict(zip(places, values, strict=True)).items()
     }
-    if len(known) == 1:
-        return [[one] * len(places) for one in known[places[0]]]
-    width = min(map(len, known.values()))
-    return [[known[place][column] for place in places] for column in range(width)]
+    return list(zip(*map(known.__getitem__, places), strict=False))
 
 
 def _as_it_is(value: Any) -> Any:
@@ -189,59 +196,13 @@ def _origin(origin: Origin, resources: codec.Resources) -> tuple[Any, ...]:
     return codec.clean(found.get("service.name")), codec.clean(origin.scope.name or ""), resources.read(found)
 
 
-class _Attributes:
-    """The attributes of many spans, as mappings and as the text that `codec.encode` makes of them.
-
-    What the spans of one function, of one session, or calls with the same arguments share is looked at and written
-    once. The text of a span is then put together of pieces, which takes a fraction of writing it anew.
-    """
-
-    def __init__(self) -> None:
-        self.mappings: list[Mapping[str, Any]] = []
-        self.texts: list[str | None] = []
-        self._beginnings: dict[tuple[int, int], tuple[dict[str, Any], str]] = {}
-        self._calls: dict[tuple[int, str], tuple[str, str, str]] = {}
-        self._types: dict[str, str] = {}
-
-    def add(  # noqa: PLR0917 - a span's parts, in the order in which it has them
-        self, site: CallSite | None, stamp: Stamp | None, arguments: str | None, output: Any, extra: Any, origin: Origin
-    ) -> None:
-        """Add those of one span."""
-        if site is None and origin.is_foreign:
-            self._add(masked.attributes(extra))
-            return
-        beginning = self._beginnings.get((id(site), id(stamp)))
-        if beginning is None:
-            beginning = self._beginnings[id(site), id(stamp)] = self._begin(site, stamp)
-        attributes, text = dict(beginning[0]), beginning[1]
-        if site is not None and arguments is not None:
-            call = self._calls.get((id(site), arguments))
-            if call is None:
-                call = self._calls[id(site), arguments] = self._describe(site, arguments)
-            attributes[keys.ARG_TYPES], attributes[keys.ARG_VALUES], more = call
-            text += more
-        if extra or not (output is None or type(output) is bool or (type(output) is str and output.isascii())):
-            if output is not None:
-                attributes[keys.OUTPUT] = output
-            self._add({**attributes, **(extra or {})})
-            return
-        if output is not None:
-            attributes[keys.OUTPUT] = output
-            text = f"{text},{_OUTPUT}{orjson.dumps(output).decode()}"
-        self.mappings.append(attributes)
-        self.texts.append(text + "}")
-
-    def _add(self, attributes: Mapping[str, Any]) -> None:
-        self.mappings.append(codec.plain(attributes))
-        self.texts.append(codec.encode(attributes) if attributes else None)
-
-    def _begin(self, site: CallSite | None, stamp: Stamp | None) -> tuple[dict[str, Any], str]:
-        found = assemble(site, stamp, None, None, None)
-        return dict(codec.plain(found)), codec.encode(found)[:-1]
-
-    def _describe(self, site: CallSite, arguments: str) -> tuple[str, str, str]:
-        types, values = site.describe(arguments)
-        written = self._types.get(types)
-        if written is None:
-            written = self._types[types] = f",{_TYPES}{orjson.dumps(types).decode()},{_VALUES}"
-        return types, values, written + orjson.dumps(values).decode()
+def _texts(
+    found: Sequence[Sequence[Any] | None], origins: Sequence[Origin], read: Callable[[Any, Origin], Any]
+) -> Sequence[str | None]:
+    """Write the events or the links of spans."""
+    if not any(found):
+        return Same(None, len(found))
+    return [
+        codec.encode([read(one, origin) for one in each]) if each else None
+        for each, origin in zip(found, origins, strict=True)
+    ]

@@ -1,0 +1,191 @@
+"""The attributes of many spans that have ended: by key, and as the text that `codec.encode` makes of them.
+
+What the spans of one function or of one session share is looked at and written once. A span's text is then put together
+of pieces, which takes a fraction of writing it anew, and nothing is made for a span alone.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
+
+from mirascope_ops.core import attributes as keys
+from mirascope_ops.core.ended import assemble
+from mirascope_ops.store import codec, masked
+from mirascope_ops.store.alike import Alike, by_keys
+from mirascope_ops.store.same import Same, shared
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mirascope_ops.core.pipeline import Origin
+    from mirascope_ops.core.session import Stamp
+    from mirascope_ops.core.site import CallSite
+
+_SESSION: Final = (keys.SESSION_ID, keys.OTEL_SESSION_ID, keys.SESSION_ATTRIBUTES)
+_OURS: Final = (*_SESSION, keys.ARG_TYPES, keys.ARG_VALUES, keys.OUTPUT)
+_BEGINNING: Final = {key: f",{codec.encode(key)}:" for key in _OURS}
+_SIMPLE: Final = frozenset((type(None), str, bool, int))  # results that need no look at the other attributes
+_is_foreign: Final = attrgetter("is_foreign")
+
+
+class Parts(NamedTuple):
+    """For each span the parts of which its attributes are put together (`core.span.EndedSpan`)."""
+
+    sites: Sequence[CallSite | None]
+    stamps: Sequence[Stamp | None]
+    arguments: Sequence[str | None]
+    outputs: Sequence[Any]
+    extras: Sequence[Mapping[str, Any] | None]
+    origins: Sequence[Origin]
+
+    def at(self, places: Sequence[int]) -> Parts:
+        """Give those of some spans."""
+        return Parts._make([part[place] for place in places] for part in self)
+
+
+def attributes_of(parts: Parts) -> tuple[Sequence[str | None], list[Alike]]:
+    """Read the attributes of spans.
+
+    Args:
+        parts: Of each span what they are put together of.
+
+    Returns:
+        For each span the text that a file keeps, and the spans by their attribute keys.
+
+    Example:
+        >>> attributes_of(Parts((), (), (), (), (), ()))
+        ([], [])
+    """
+    texts: list[str | None] = [None] * len(parts.sites)
+    groups: list[Alike] = []
+    others: list[int] = []
+    for places in _by_parts(parts):
+        whole = len(places) == len(texts)
+        some = parts if whole else parts.at(places)
+        written = _Written(some)
+        if not written.is_known:
+            others += places
+            continue
+        groups.append(Alike(tuple(written.columns), places, columns=written.columns))
+        found = written.texts()
+        if whole:
+            return found, groups
+        for place, text in zip(places, found, strict=True):
+            texts[place] = text
+    if others:
+        groups += _one_by_one(parts, sorted(others), texts)
+    return texts, groups
+
+
+def _by_parts(parts: Parts) -> Iterable[Sequence[int]]:
+    """Group spans of which the attributes have the same keys, as far as these parts tell."""
+    found = list(
+        zip(
+            map(id, parts.sites),
+            map(_session_keys, parts.stamps),
+            map(type, parts.arguments),
+            map(type, parts.outputs),
+            map(bool, parts.extras),
+            map(_is_foreign, parts.origins),
+            strict=True,
+        )
+    )
+    if found and found.count(found[0]) == len(found):
+        return [range(len(found))]
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for place, each in enumerate(found):
+        group = groups.get(each)
+        if group is None:
+            groups[each] = [place]
+        else:
+            group.append(place)
+    return groups.values()
+
+
+def _session_keys(stamp: Stamp | None) -> int:
+    """Tell how many keys a session gives to its spans."""
+    return 0 if stamp is None else 2 if stamp.attributes is None else 3
+
+
+def _one_by_one(parts: Parts, places: Sequence[int], texts: list[str | None]) -> list[Alike]:
+    """Put together the attributes of spans on which something was set."""
+    found: list[Mapping[str, Any]] = []
+    for site, stamp, arguments, output, extra, origin in zip(*parts.at(places), strict=True):
+        alone = site is None and origin.is_foreign
+        found.append(masked.attributes(extra) if alone else assemble(site, stamp, arguments, output, extra))
+    for place, text, mapping in zip(places, codec.encode_all(found), found, strict=True):
+        texts[place] = text if mapping else None
+    return [
+        Alike(some.keys, [places[place] for place in some.places], mappings=some.mappings())
+        for some in by_keys(list(map(codec.plain, found)))
+    ]
+
+
+class _Written:
+    """Attributes of spans of one function (or of none), on which nothing was set.
+
+    Attributes:
+        is_known: Whether they are such attributes; the other two tell nothing where they are not.
+        columns: By key, in order, the values of all spans.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._number = len(parts.sites)
+        self._pieces: list[str | Sequence[str]] = []
+        self.columns: dict[str, Sequence[Any]] = {}
+        site = parts.sites[0]
+        shared_ones: Mapping[str, Any] = {keys.TYPE: "trace"} if site is None else site.attributes
+        is_alone = site is None and parts.origins[0].is_foreign
+        self.is_known = not (is_alone or parts.extras[0] or not shared_ones.keys().isdisjoint(_OURS)) and (
+            type(parts.outputs[0]) in _SIMPLE and (parts.outputs[0] is None or codec.are_plain(parts.outputs))
+        )
+        if not self.is_known:
+            return
+        self._pieces.append(codec.encode(shared_ones)[:-1])
+        for key, value in codec.plain(shared_ones).items():
+            self.columns[key] = Same(value, self._number)
+        if parts.stamps[0] is not None:
+            self._add_sessions(parts.stamps)
+        if site is not None and parts.arguments[0] is not None:
+            types, values = site.describe_all(parts.arguments)  # type: ignore[arg-type]
+            self._add(keys.ARG_TYPES, types)
+            self._add(keys.ARG_VALUES, values)
+        if parts.outputs[0] is not None:
+            self._add(keys.OUTPUT, parts.outputs)
+
+    def texts(self) -> list[str | None]:
+        """Give the text of each span."""
+        pieces: list[Iterable[str]] = [repeat(piece) if isinstance(piece, str) else piece for piece in self._pieces]
+        return list(map("".join, zip(*pieces, repeat("}", self._number), strict=False)))
+
+    def _add_sessions(self, stamps: Sequence[Any]) -> None:
+        """Add what the spans tell of their sessions, which is written once for each session."""
+        places = list(map(id, stamps if shared(stamps) is None else stamps[:1]))
+        told: dict[int, tuple[Any, ...]] = {}
+        texts: dict[int, str] = {}
+        named = _SESSION[: _session_keys(stamps[0])]
+        for place, stamp in dict(zip(places, stamps, strict=False)).items():
+            session = codec.clean(stamp.session_id)
+            told[place] = values = (session, session, codec.clean(stamp.attributes))
+            written = zip(named, values, strict=False)
+            texts[place] = "".join(_BEGINNING[key] + codec.encode(value) for key, value in written)
+        if len(places) == 1:
+            self._pieces.append(texts[places[0]])
+            columns: Iterable[Sequence[Any]] = (Same(value, self._number) for value in told[places[0]])
+        else:
+            self._pieces.append(list(map(texts.__getitem__, places)))
+            columns = zip(*map(told.__getitem__, places), strict=True)
+        self.columns.update(zip(named, columns, strict=False))
+
+    def _add(self, key: str, values: Sequence[Any]) -> None:
+        """Add a key with its values, which are plain."""
+        one = shared(values)
+        self.columns[key] = values if one is None else one
+        if one is None:
+            self._pieces += (_BEGINNING[key], list(map(bytes.decode, map(orjson.dumps, values))))
+        else:
+            self._pieces.append(_BEGINNING[key] + orjson.dumps(one.value).decode())
