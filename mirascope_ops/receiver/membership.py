@@ -45,10 +45,10 @@ def in_session(span: SpanRecord) -> SpanRecord:
     An id that `ops.session` would not accept makes no session.
     """
     session = _session_of(span)
-    told = span.session_attributes or _attributes_of(span.attributes)
+    told = None if session is None else span.session_attributes or _attributes_of(span.attributes)
     if session == span.session_id and told == span.session_attributes:
         return span
-    return span._replace(session_id=session, session_attributes=told if session is not None else None)
+    return span._replace(session_id=session, session_attributes=told)
 
 
 def _session_of(span: SpanRecord) -> str | None:

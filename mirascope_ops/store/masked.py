@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import orjson
 
 from mirascope_ops.core import capture, guard, masking
+from mirascope_ops.store.records import SpanRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
-    from mirascope_ops.store.records import RunRecord, SpanRecord
+    from mirascope_ops.store.records import RunRecord
 
 _MESSAGE: Final = "exception.message"
 _STACKTRACE: Final = "exception.stacktrace"
+_RESOURCE: Final = SpanRecord._fields.index("resource")
+_OPENINGS: Final = frozenset("{[")
+_HARMLESS: Final = frozenset((int, float, bool, type(None)))
 
 
 def attributes(found: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -30,7 +34,7 @@ def attributes(found: Mapping[str, Any]) -> Mapping[str, Any]:
         {'http.request.header.authorization': '[masked]', 'options': '{"n":1,"api_key":"[masked]"}'}
     """
     policy = capture.policy
-    if not policy.mask_secrets and policy.redact is None:
+    if policy.redact is None and not (policy.mask_secrets and any(map(_may_be_secret, found.items()))):
         return found
     try:
         return {key: _value(key, value) for key, value in found.items()}
@@ -98,12 +102,15 @@ def span(found: SpanRecord, resources: MutableMapping[int, tuple[Any, Mapping[st
     known = resources.get(id(found.resource))
     if known is None:
         known = resources[id(found.resource)] = found.resource, attributes(found.resource)
+    masked = attributes(found.attributes)
     told = found.session_attributes
+    if not (found.status_message or told or found.events or found.links):
+        return SpanRecord._make((*found[:_RESOURCE], known[1], masked, (), ()))
     return found._replace(
         status_message=message(found.status_message) if found.status_message else "",
         session_attributes=None if told is None else str(_text("", told)),
         resource=known[1],
-        attributes=attributes(found.attributes),
+        attributes=masked,
         events=[each._replace(attributes=event(attributes(each.attributes))) for each in found.events],
         links=[each._replace(attributes=attributes(each.attributes)) for each in found.links],
     )
@@ -112,6 +119,16 @@ def span(found: SpanRecord, resources: MutableMapping[int, tuple[Any, Mapping[st
 def run(found: RunRecord) -> RunRecord:
     """Mask an entry into a session that another process recorded."""
     return found._replace(attributes=attributes(found.attributes))
+
+
+def _may_be_secret(item: tuple[str, Any]) -> bool:
+    """Tell whether an attribute is worth a closer look; of most a glance tells that nothing is to be masked."""
+    key, value = item
+    if masking.is_secret(key):
+        return True
+    if type(value) is str:
+        return value[:1] in _OPENINGS and masking.may_hold_secret(value)
+    return type(value) not in _HARMLESS
 
 
 def _value(key: str, value: Any) -> Any:
@@ -129,7 +146,7 @@ def _value(key: str, value: Any) -> Any:
 
 def _text(key: str, value: str) -> Any:
     policy = capture.policy
-    is_json = value[:1] in ("{", "[") and (policy.redact is not None or masking.may_hold_secret(value))
+    is_json = value[:1] in _OPENINGS and (policy.redact is not None or masking.may_hold_secret(value))
     if is_json:
         try:
             data = orjson.loads(value)

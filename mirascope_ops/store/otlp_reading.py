@@ -35,13 +35,48 @@ def exported_of(scope: Scope, wire: WireSpan, known: Resources) -> Exported:
     attributes, found = _told(wire.attributes)
     native = _natives(wire)
     resource = known.one({**native, **scope.resource}) if native else scope.resource
+    if not found:  # nearly always
+        end = wire.end or None
+        return Exported(
+            SpanRecord(
+                _id(wire.trace_id, 32),
+                _id(wire.span_id, 16),
+                _id(wire.parent_id, 16) or None,
+                wire.name,
+                _kind(wire.kind),
+                wire.start,
+                end,
+                status_of(wire.code, end),
+                wire.message,
+                text_in(attributes, keys.SESSION_ID),
+                None,
+                text_in(attributes, keys.SESSION_ATTRIBUTES),
+                None,
+                None,
+                None,
+                True,  # noqa: FBT003 - sampled
+                text_in(resource, "service.name"),
+                scope.name,
+                resource,
+                attributes,
+                [_event(event) for event in wire.events] if wire.events else (),
+                [_link(link) for link in wire.links] if wire.links else (),
+            )
+        )
+    return _marked(scope, wire, attributes, resource, found)
+
+
+def _marked(
+    scope: Scope, wire: WireSpan, attributes: dict[str, Any], resource: Mapping[str, Any], found: Mapping[str, Any]
+) -> Exported:
+    """Read a span whose attributes stand for fields of the record."""
     marks = _Marks(found)
     end: int | None = marks.number("end", wire.end)
     if end == 0 and "end" not in found:
         end = None
     trace_id = marks.text("trace_id", _id(wire.trace_id, 32)) or ""
     span_id = marks.text("span_id", _id(wire.span_id, 16)) or ""
-    kind = KINDS[wire.kind] if 0 <= wire.kind < len(KINDS) else KINDS[0]
+    kind = _kind(wire.kind)
     record = SpanRecord(
         trace_id=trace_id,
         span_id=span_id,
@@ -66,10 +101,12 @@ def exported_of(scope: Scope, wire: WireSpan, known: Resources) -> Exported:
         events=[_event(event) for event in wire.events] if wire.events else (),
         links=[_link(link) for link in wire.links] if wire.links else (),
     )
-    if not found:
-        return Exported(record)
     derived = {field: found[field] for field in otlp.DERIVED if field in found}
     return Exported(record, marks.annotations(trace_id, span_id), derived)
+
+
+def _kind(number: int) -> str:
+    return KINDS[number] if 0 <= number < len(KINDS) else KINDS[0]
 
 
 def resource_told(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
