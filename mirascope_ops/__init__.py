@@ -223,7 +223,7 @@ class _LazyBackend:
     def session(self, context: SessionContext) -> Session:
         return self._reading.session_card_of(context)
 
-    def review(self, spans: Sequence[SpanRow], by: str | None) -> Any:
+    def review(self, spans: Sequence[SpanRow], by: str | None, session_id: str | None) -> Any:
         from mirascope_ops.views.timeline_bundle import bundle
 
         built = bundle("review") if _has_frontend() else None
@@ -235,7 +235,7 @@ class _LazyBackend:
             raise OpsError(message)
         from mirascope_ops.notebook.review import Review
 
-        return Review(spans, built, by)
+        return Review(spans, built, by, session_id)
 
     def live(self, context: SessionContext) -> Any:
         from mirascope_ops.notebook.live import Live

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from mirascope_ops.analysis.sessions import session_card
 from mirascope_ops.comparisons import Comparisons
+from mirascope_ops.core import backend
 from mirascope_ops.exports import Exports
 from mirascope_ops.spanset import SpanSet, TraceSet
 
@@ -87,6 +88,17 @@ class Session(SpanSet):
         from mirascope_ops.views import html
 
         return html.session_html(self.card)
+
+    def review(self, *, by: Literal["session", "trace", "span"] | None = None) -> Any:
+        """Return a widget in which the session's turns are judged, and then the session itself.
+
+        Args:
+            by: "session" for the session as a whole alone, "trace" for its turns alone, "span" for its spans.
+
+        Raises:
+            OpsError: There is no notebook; the message says what to write instead.
+        """
+        return backend.get().review(self._spans, by, self.id if by in {None, "session"} else None)
 
     def _data(self) -> dict[str, Any]:
         return {**super()._data(), "session_id": self.id, "attributes": dict(self.attributes)}
@@ -188,9 +200,16 @@ class SessionSet(Exports, Comparisons, Sequence[Session]):
         """Return what a figure of all spans draws, as a table; see `SpanSet.figure_table`."""
         return self.spans.figure_table(kind)
 
-    def review(self) -> Any:
-        """Return a widget in which the traces of all sessions are judged one after the other; see `SpanSet.review`."""
-        return self.traces.review()
+    def review(self, *, by: Literal["session", "trace", "span"] = "session") -> Any:
+        """Return a widget in which these sessions are judged as wholes, one after the other; see `SpanSet.review`.
+
+        Args:
+            by: "session", or "trace" for the turns of all sessions, or "span" for their spans.
+        """
+        if by != "session":
+            return self.spans.review(by=by)
+        own = [span for session in self._read(range(len(self))) for span in session if span.session_id == session.id]
+        return backend.get().review(own, by, None)
 
     def turns(self) -> DataFrame:
         """Return the turns of all sessions, one row each."""

@@ -304,20 +304,20 @@ class SpanSet(Exports, Comparisons, Sequence[SpanRow]):
         """
         return backend.get().replay(self, function, overrides)
 
-    def review(self, *, by: Literal["trace", "span"] | None = None) -> Any:
+    def review(self, *, by: Literal["session", "trace", "span"] | None = None) -> Any:
         """Return a widget in which these traces are judged one after the other: pass, fail, score, note.
 
         Each judgement is an annotation, in the store at once: `review()` of the same traces, in a later kernel too,
         goes on where none has been made. Tables and views show the newest.
 
         Args:
-            by: What is judged: each "trace" (a session's turns), or each "span"; None takes traces where the spans
-                come with their trees, spans where they were picked out of them.
+            by: What is judged: each "session" as a whole, each "trace" (a session's turns), or each "span"; None takes
+                traces where the spans come with their trees, spans where they were picked out of them.
 
         Raises:
             OpsError: There is no notebook; the message says what to write instead.
         """
-        return backend.get().review(self._spans, by)
+        return backend.get().review(self._spans, by, None)
 
     def to_text(self) -> str:
         """Return what a terminal shows: the tree of one trace, or a list of traces or spans."""
@@ -497,9 +497,9 @@ class TraceSet(Exports, Comparisons, Sequence[StoredTrace]):
         """Return the timeline of all spans; options as for `SpanSet.timeline`."""
         return self.spans.timeline(**options)
 
-    def review(self) -> Any:
+    def review(self, *, by: Literal["session", "trace", "span"] = "trace") -> Any:
         """Return a widget in which these traces are judged one after the other; see `SpanSet.review`."""
-        return backend.get().review(self._all(), "trace")
+        return backend.get().review(self._all(), by, None)
 
     def to_text(self) -> str:
         """Return the traces as a list in text."""

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame  # pyright: ignore[reportMissingTypeStubs] - pandas ships none
 
     from mirascope_ops.analysis.rows import SessionCard, Turn
-    from mirascope_ops.analysis.verdicts import Verdict
     from mirascope_ops.analysis.texts import Column as Values
+    from mirascope_ops.analysis.verdicts import Verdict
 
 __all__ = [
     "SPANS_SCHEMA",

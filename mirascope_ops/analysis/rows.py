@@ -14,6 +14,7 @@ from mirascope_ops.core import backend
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mirascope_ops.analysis.verdicts import Verdict
     from mirascope_ops.store.records import AnnotationRecord, EventRecord, LinkRecord
 
 Kind = Literal["llm", "embedding", "retriever", "tool", "agent", "chain", "other"]
@@ -200,7 +201,7 @@ class SessionCard:
 
     `totals` covers the session and its descendants; `run_spans` is the number of spans of the run that the
     card reports on (a `%%ops_session` cell), or None where it reports on the whole session. `status` is
-    ok, error, open (spans are still running) or interrupted.
+    ok, error, open (spans are still running) or interrupted. `verdict` is what was said of the session as a whole.
     """
 
     session_id: str
@@ -216,3 +217,4 @@ class SessionCard:
     totals: Totals
     turns: Sequence[Turn]
     children: Sequence[SessionCard]
+    verdict: Verdict | None = None

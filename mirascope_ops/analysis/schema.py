@@ -172,6 +172,9 @@ SESSIONS_SCHEMA: tuple[Column, ...] = (
     Column("input_tokens", COUNT, "tokens of all prompts"),
     Column("output_tokens", COUNT, "tokens of all answers"),
     Column("cost", NUMBER, "US dollars as reported"),
+    Column("label", TEXT, "what the newest judgement of the session as a whole calls it, such as pass or fail"),
+    Column("score", NUMBER, "the score in that judgement"),
+    Column("note", TEXT, "the note in that judgement"),
 )
 
 CRITICAL_PATH_SCHEMA: tuple[Column, ...] = (

@@ -9,6 +9,7 @@ from mirascope_ops.analysis.rows import SessionCard
 from mirascope_ops.analysis.stats import totals
 from mirascope_ops.analysis.tree import forest
 from mirascope_ops.analysis.turns import turn_of
+from mirascope_ops.analysis.verdicts import verdict_of_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -163,6 +164,7 @@ def _contents(part: _Part) -> dict[str, Any]:
         "totals": totals(below),
         "turns": turns,
         "children": children,
+        "verdict": verdict_of_session(part.session_id, below),
     }
 
 

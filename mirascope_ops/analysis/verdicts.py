@@ -1,4 +1,4 @@
-"""What people have judged a span to be: the newest of its annotations that is a judgement."""
+"""What people have judged a span, a trace or a session to be: the newest annotation that is a judgement of it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ SCORE = "score"
 """The key of an annotation's metadata under which a score stands."""
 WITHDRAWN = "withdrawn"
 """The key of an annotation's metadata that takes back the judgements before it."""
+OF_SESSION = "mirascope.ops.judged.session.id"
+"""The key of an annotation's metadata that names the session which is judged as a whole.
+
+Such an annotation is kept on one of the session's spans, so that it goes wherever the session's spans go: to files and
+back, and away when they are deleted.
+"""
 
 
 class Verdict(NamedTuple):
@@ -37,7 +43,7 @@ def verdict_of(annotations: Iterable[AnnotationRecord]) -> Verdict | None:
     """Find the judgement that holds.
 
     Args:
-        annotations: What was said about a span, in any order.
+        annotations: What was said about a span, in any order; what was said about its session is passed over.
 
     Returns:
         The newest annotation that has a label, a score or a reasoning; None without any, and where it was taken back.
@@ -48,6 +54,21 @@ def verdict_of(annotations: Iterable[AnnotationRecord]) -> Verdict | None:
         >>> verdict_of([said])
         Verdict(label='fail', score=2.0, note='too long', time=1)
     """
+    return _newest(annotation for annotation in annotations if OF_SESSION not in annotation.metadata)
+
+
+def verdict_of_session(session_id: str, spans: Iterable[SpanRow]) -> Verdict | None:
+    """Find the judgement on a session as a whole.
+
+    Args:
+        session_id: The session.
+        spans: Its spans.
+    """
+    said = (annotation for span in spans for annotation in span.annotations)
+    return _newest(annotation for annotation in said if annotation.metadata.get(OF_SESSION) == session_id)
+
+
+def _newest(annotations: Iterable[AnnotationRecord]) -> Verdict | None:
     newest: Verdict | None = None
     for annotation in sorted(annotations, key=lambda annotation: annotation.time):
         if annotation.metadata.get(WITHDRAWN) is True:

@@ -46,8 +46,8 @@ class Backend(Protocol):
         """Return the stored session of this context: spans, turns, tables, views."""
         ...
 
-    def review(self, spans: Any, by: str | None) -> Any:
-        """Return a widget in which spans or their traces are judged."""
+    def review(self, spans: Any, by: str | None, session_id: str | None) -> Any:
+        """Return a widget in which spans, their traces or sessions are judged; of a session its turns and itself."""
         ...
 
     def live(self, context: SessionContext) -> Any:

@@ -1,4 +1,4 @@
-"""Reviewing in the cell: traces or spans one after the other, judged by the keyboard, kept in the store at once.
+"""Reviewing in the cell: sessions, traces or spans one after the other, judged by the keyboard, kept at once.
 
 The browser sends judgements, which are checked here; nothing that it sends is run.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import anywidget
 import traitlets
 
-from mirascope_ops.analysis.verdicts import SCORE, WITHDRAWN, Verdict, verdict_of
+from mirascope_ops.analysis.verdicts import OF_SESSION, SCORE, WITHDRAWN, Verdict
 from mirascope_ops.core import backend, capture, clock
 from mirascope_ops.store import recorder
 from mirascope_ops.views.escape import one_line
@@ -33,15 +33,16 @@ _VERSION: Final = 1
 
 
 class Review(anywidget.AnyWidget):
-    """Traces, or spans, to judge one after the other; made by `review()` of a set of spans.
+    """Sessions, traces or spans to judge one after the other; made by `review()` of a set of spans.
 
     Each judgement is in the store when the browser shows it as kept: after a restart of the kernel, `review()` goes
     on with the first that has none.
 
     Args:
-        spans: The spans to judge, or of the traces to judge.
+        spans: The spans to judge, or of the traces or sessions to judge.
         built: The built front end.
-        by: "trace", "span", or None for what the spans are.
+        by: "session", "trace", "span", or None for what the spans are.
+        session_id: The session that the spans are.
 
     Attributes:
         cursor: The place of the item that is shown.
@@ -50,9 +51,11 @@ class Review(anywidget.AnyWidget):
     rows = traitlets.List(traitlets.Any()).tag(sync=True)
     cursor = traitlets.Int(0).tag(sync=True)
 
-    def __init__(self, spans: Sequence[SpanRow], built: Bundle, by: str | None = None) -> None:
-        self._items: list[ReviewItem] = review_items(spans, by=by)
-        self._verdicts: list[Verdict | None] = [verdict_of(item.span.annotations) for item in self._items]
+    def __init__(
+        self, spans: Sequence[SpanRow], built: Bundle, by: str | None = None, session_id: str | None = None
+    ) -> None:
+        self._items: list[ReviewItem] = review_items(spans, by=by, session_id=session_id)
+        self._verdicts: list[Verdict | None] = [item.verdict for item in self._items]
         self._lock = threading.Lock()  # messages of the browser may come in a thread of the kernel's
         self._esm, self._css = built
         super().__init__(rows=[dict(item_data(item)) for item in self._items], cursor=self._first_open())
@@ -101,7 +104,9 @@ class Review(anywidget.AnyWidget):
         empty = label is None and score is None and not note
         verdict = None if empty else Verdict(label, score, note or None, clock.now())
         metadata: dict[str, Any] = {WITHDRAWN: True} if empty else {} if score is None else {SCORE: score}
-        span = self._items[place].span
+        span, session_id = self._items[place].span, self._items[place].session_id
+        if session_id is not None:
+            metadata[OF_SESSION] = session_id
         backend.get().annotate(
             {
                 "trace_id": span.trace_id,

@@ -98,7 +98,9 @@ def _traces(traces: Sequence[_Trace], order: Order, limits: Limits) -> str:
     head = head_html("Traces", f"{some}{order}", _summary(lengths, failed))
     missing = len(traces) - len(shown)
     left = f"{count(missing)} more: {code('.to_pandas()')}" if missing else "All shown"
-    foot = foot_html(left, f"{code('ops.get_trace(id)')} · {code('.figure()')} {code('.to_pandas()')}")
+    foot = foot_html(
+        left, f"{code('ops.get_trace(id)')} · {code('.timeline()')} {code('.to_pandas()')} {code('.review()')}"
+    )
     rows = [_trace_row(one, end) for one in shown]
     added = ["e" if one.status == "error" else "q" for one in shown]
     return article(head + table_html(columns, rows, added) + foot, f"Traces, {some}", ("list",))

@@ -95,6 +95,7 @@ def _meta(view: SessionOutline) -> list[str]:
     sessions = len(view.sections)
     took = f", {duration(view.busy)}" if view.busy else ""
     return [
+        verdict_html(card.verdict),
         f"{turns} in {plural(sessions, 'session')}" if sessions > 1 else turns,
         plural(card.runs, "run") if card.runs > 1 else "",
         run_words(card),
@@ -171,6 +172,8 @@ def _child(card: SessionCard) -> str:
         shown += f'{COMMA}<span class="st er">✕ {plural(failed, "error")}</span>'
     elif card.status in {"open", "interrupted"}:
         shown += COMMA + status_html(card.status)
+    if card.verdict is not None:
+        shown += COMMA + verdict_html(card.verdict)
     return shown + (f'{COMMA}<span class="st wa">! {recovered} recovered</span>' if recovered else "")
 
 
@@ -242,5 +245,6 @@ def _footer(view: SessionOutline, shown: int, limits: Limits, body: str) -> str:
     sessions = len(view.sections) - min(len(view.sections), limits.items)
     others = f"{plural(sessions, 'more session')}: {code('ops.sessions()')}" if sessions else ""
     cut = f"long values are cut, whole in {code('ops.get_trace(id).to_pandas()')}" if was_cut(body) else ""
-    calls = f"{code(lookup)} has {code('.turns()')} {code('.to_pandas()')} {code('.figure()')}"
+    names = (".conversation()", ".timeline()", ".turns()", ".to_pandas()")
+    calls = f"{code(lookup)} has {' '.join(map(code, names))}"
     return footer("Open a turn for its trace", more, others, cut, calls)

@@ -12,6 +12,7 @@ from mirascope_ops.views.html_table import foot_html, head_html, table_html
 from mirascope_ops.views.html_trace import empty_html
 from mirascope_ops.views.sparks import spark
 from mirascope_ops.views.trace_list import sum_known
+from mirascope_ops.views.verdicts import verdict_html
 from mirascope_ops.views.words import NO_SESSIONS, session_word
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _LAST_LIMIT = 120
 _SESSION_COLUMNS = (
     ("Session", "id"),
     ("Status", ""),
+    ("Verdict", ""),
     ("Last message", "gr q"),
     ("Latency by turn", "h7"),
     ("Turns", "nu"),
@@ -74,6 +76,7 @@ def _session_row(card: SessionCard, *, same_year: bool) -> list[str]:
     return [
         f'<span dir="auto">{name_html(card.session_id, 60)}</span>',
         status,
+        verdict_html(card.verdict),
         html_text(one_line(last, _LAST_LIMIT)) if card.turns else "no spans yet",
         spark([one.duration for one in own], [turn.error is not None for turn in card.turns]),
         count(len(card.turns)) if card.turns else "",

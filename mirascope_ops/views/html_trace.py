@@ -82,7 +82,8 @@ def _trace(view: Outline, roots: Sequence[Node], figures: Totals, limits: Limits
         notes.append(f"inputs and outputs of {plural(limits.panels, 'span')} only")
     notes += [f"long values are cut, whole in {table}"] if was_cut(tree) else []
     notes += [] if missing or was_cut(tree) else [f"{table} for the table"]
-    notes.append(f"{code('trace.figure()')} for the timeline")
+    notes.append(f"{code('trace.timeline()')} for the timeline")
+    notes += [f"{code('trace.conversation()')} for the chat"] if figures.llm_calls else []
     took = f", {duration(figures.duration)}" if figures.duration is not None else ""
     label = f"Trace {first.name}, {word or status}{took}"
     return article(head + tree + footer(*notes), label, ("tree",))

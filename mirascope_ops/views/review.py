@@ -5,19 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
+from mirascope_ops.analysis.conversation import ConversationReader
 from mirascope_ops.analysis.messages import messages_of
+from mirascope_ops.analysis.rows import Message
 from mirascope_ops.analysis.stats import totals
 from mirascope_ops.analysis.tree import forest
 from mirascope_ops.analysis.turns import turn_of
-from mirascope_ops.analysis.verdicts import Verdict, verdict_of
+from mirascope_ops.analysis.verdicts import Verdict, verdict_of, verdict_of_session
 from mirascope_ops.views.escape import one_line, visible
 from mirascope_ops.views.format import date, duration, plural, short_id, token_flow, usd
+from mirascope_ops.views.html_parts import call
 from mirascope_ops.views.trace_list import as_traces, by_trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mirascope_ops.analysis.rows import Message, SpanRow
+    from mirascope_ops.analysis.rows import SpanRow
 
 _LIMIT: Final = 20_000  # characters of one value
 _SHORT: Final = 160
@@ -29,12 +32,21 @@ class ReviewItem:
     """One thing to judge.
 
     Attributes:
-        span: The span that the judgement is kept on: a trace's root, or the span itself.
-        spans: What is read: the trace's spans, or the span alone.
+        span: The span that the judgement is kept on: a trace's root, the span itself, the last root of a session.
+        spans: What is read: the spans of the trace or of the session, or the span alone.
+        session_id: The session that is judged as a whole; None where it is a trace or a span.
     """
 
     span: SpanRow
     spans: Sequence[SpanRow]
+    session_id: str | None = None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The judgement that holds."""
+        if self.session_id is not None:
+            return verdict_of_session(self.session_id, self.spans)
+        return verdict_of(self.span.annotations)
 
 
 class VerdictData(TypedDict):
@@ -73,17 +85,36 @@ class PageData(TypedDict):
     cut: int
 
 
-def review_items(spans: Sequence[SpanRow], *, by: str | None = None) -> list[ReviewItem]:
+def review_items(spans: Sequence[SpanRow], *, by: str | None = None, session_id: str | None = None) -> list[ReviewItem]:
     """Give what there is to judge.
 
     Args:
         spans: The spans.
-        by: "trace" or "span"; None takes traces where the spans come with their trees, spans where they were picked
-            out of them.
+        by: "session", "trace" or "span"; None takes traces where the spans come with their trees, spans where they
+            were picked out of them.
+        session_id: The session that the spans are: without `by`, its turns are judged and then the session itself.
     """
-    if by == "span" or (by is None and not as_traces(spans)):
+    if by == "session":
+        return _sessions(spans) if session_id is None else _session(session_id, spans)
+    if by == "span" or (by is None and session_id is None and not as_traces(spans)):
         return [ReviewItem(span, [span]) for span in spans]
-    return [ReviewItem(forest(group)[0].span, group) for group in by_trace(spans)]
+    items = [ReviewItem(forest(group)[0].span, group) for group in by_trace(spans)]
+    return items if by is not None or session_id is None else [*items, *_session(session_id, spans)]
+
+
+def _sessions(spans: Sequence[SpanRow]) -> list[ReviewItem]:
+    groups: dict[str, list[SpanRow]] = {}
+    for span in spans:
+        if span.session_id is not None:
+            groups.setdefault(span.session_id, []).append(span)
+    return [item for session_id, group in groups.items() for item in _session(session_id, group)]
+
+
+def _session(session_id: str, spans: Sequence[SpanRow]) -> list[ReviewItem]:
+    """A session as a whole; one without spans is not there to be judged."""
+    own = [span for span in spans if span.session_id == session_id] or spans
+    roots = [span for span in own if span.parent_id is None] or own
+    return [ReviewItem(max(roots, key=lambda span: span.start), spans, session_id)] if roots else []
 
 
 def verdict_data(verdict: Verdict | None) -> VerdictData | None:
@@ -100,12 +131,19 @@ def item_data(item: ReviewItem) -> ItemData:
     Args:
         item: The item.
     """
+    if item.session_id is not None:
+        return {
+            "name": f"Session {one_line(item.session_id, 60)}",
+            "about": f"Session {one_line(item.session_id, 60)} as a whole",
+            "status": "error" if any(root.status == "error" for root in _roots(item)) else "ok",
+            "verdict": verdict_data(item.verdict),
+        }
     turn = turn_of(item.spans)
     return {
         "name": one_line(item.span.name, 60),
         "about": one_line(turn.user or item.span.input or "", _SHORT),
         "status": item.span.status,
-        "verdict": verdict_data(verdict_of(item.span.annotations)),
+        "verdict": verdict_data(item.verdict),
     }
 
 
@@ -120,28 +158,49 @@ def page_data(item: ReviewItem) -> PageData:
     """
     told = _Teller()
     span = item.span
-    said = told.messages(_conversation(item.spans))
+    whole = item.session_id is not None
+    said = told.messages(_held(item.spans) if whole else _conversation(item.spans))
     figures = totals(item.spans)
     used = token_flow(figures.input_tokens, figures.output_tokens)
     facts = [
+        plural(figures.traces, "turn") if whole else "",
         plural(len(item.spans), "span") if len(item.spans) > 1 else span.kind,
-        duration(span.duration) if span.duration is not None else span.status,
+        "" if whole else duration(span.duration) if span.duration is not None else span.status,
         f"{used} tokens" if used else "",
         usd(figures.cost) if figures.cost is not None else "",
         f"session {one_line(span.session_id, 60)}" if span.session_id is not None else "",
         f"In [{span.execution_count}]" if span.execution_count is not None else "",
         date(span.start),
     ]
-    problem = ": ".join(part for part in (span.error_type, span.error_message) if part)
+    failed = next((root for root in _roots(item) if root.status == "error"), None) if whole else span
+    problem = ": ".join(part for part in (failed.error_type, failed.error_message) if part) if failed else ""
     values = [("Input", span.input), ("Output", span.output)]
+    code = f"ops.get_trace({short_id(span.trace_id)!r})"
     return {
         "facts": [fact for fact in facts if fact],
-        "error": told.text(problem or "error") if span.status == "error" else "",
+        "error": told.text(problem or "error") if failed is not None and failed.status == "error" else "",
         "messages": said,
         "values": [] if said else [(label, told.text(value)) for label, value in values if value],
-        "code": f"ops.get_trace({short_id(span.trace_id)!r})",
+        "code": code if item.session_id is None else call("get_session", one_line(item.session_id, 200)),
         "cut": told.cut,
     }
+
+
+def _roots(item: ReviewItem) -> list[SpanRow]:
+    return [node.span for node in forest(item.spans)]
+
+
+def _held(spans: Sequence[SpanRow]) -> list[Message]:
+    """The conversation of all turns, each message once; of a long one the end."""
+    reader = ConversationReader(spans)
+    said: list[Message] = []
+    for place in reversed(range(len(reader))):
+        turn = reader.turn(place, is_first=place == 0)
+        told = [Message(one.role, one.content, tuple(use.call for use in one.tools)) for one in turn.messages]
+        said[:0] = [message for message in told if message.content or message.tool_calls]
+        if len(said) > _MOST_MESSAGES:
+            break
+    return said
 
 
 def _conversation(spans: Sequence[SpanRow]) -> list[Message]:

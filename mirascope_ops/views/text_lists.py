@@ -49,6 +49,7 @@ def sessions_text(cards: Sequence[SessionCard], total: int) -> str:
             [
                 name_text(card.session_id, 60),
                 status_text(card.status),
+                verdict_text(card.verdict),
                 count(line.turns) if line.turns else "",
                 token_flow(line.input_tokens, line.output_tokens),
                 usd(line.cost) if line.cost is not None else "",
@@ -59,7 +60,7 @@ def sessions_text(cards: Sequence[SessionCard], total: int) -> str:
         )
     missing = max(total, len(cards)) - len(shown)
     some = count(len(shown)) + (f" of {count(max(total, len(cards)))}" if missing else "")
-    heads = ("session", "status", "turns", "tokens", "cost", "time", "last seen", "last message")
+    heads = ("session", "status", "verdict", "turns", "tokens", "cost", "time", "last seen", "last message")
     more = [f"{count(missing)} more: .to_pandas() has all"] if missing else []
     return "\n".join([f"Sessions, {some}", *_table(heads, rows), *more])
 

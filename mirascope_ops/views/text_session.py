@@ -54,7 +54,7 @@ def session_text(card: SessionCard, *, zone: tzinfo | None = UTC) -> str:
     if rest > 0:
         lines.append(f"… {plural(rest, 'more session')}: ops.sessions()")
     lookup = f"ops.get_session({one_line(repr(card.session_id), 120)})"
-    lines += ["", f"{lookup} has .traces .turns() .to_pandas() .figure()"]
+    lines += ["", f"{lookup} has .conversation() .timeline() .turns() .to_pandas()"]
     return "\n".join(lines)
 
 
@@ -76,6 +76,7 @@ def _head(view: SessionOutline, zone: tzinfo | None) -> list[str]:
         usd(totals.cost) if totals.cost is not None else "",
     )
     second = joined(
+        verdict_text(card.verdict),
         plural(card.runs, "run") if card.runs > 1 else "",
         run_words(card) if totals.spans else "",
         f"In [{card.execution_count}]" if card.execution_count is not None else "",
@@ -98,6 +99,7 @@ def _child(card: SessionCard) -> str:
         plural(len(card.turns), "turn") if card.turns else "no spans yet",
         f"{used} tokens" if used else "",
         f"✕ {plural(failed, 'error')}" if failed else "",
+        verdict_text(card.verdict),
     )
 
 

@@ -287,3 +287,93 @@ def test_without_a_notebook_the_error_says_what_to_write():
     for call in (ops.spans().review, ops.traces().review, ops.get_session("talk").review):
         with pytest.raises(OpsError, match=r'trace\.annotate\(label="pass"'):
             call()
+
+
+# -- sessions as wholes -------------------------------------------------------------------------------------
+
+
+def session_review(session_id="talk", **options):
+    return reviewed(ops.get_session(session_id), session_id=session_id, **options)
+
+
+def test_a_session_is_judged_as_a_whole_after_its_turns():
+    trace("why?")
+    trace("how?")
+    review = session_review()
+
+    review.judge(0, label="pass")
+    answer = ask(review, type="judge", item=2, label="fail", score=3, note="went astray")
+
+    assert [row["name"] for row in review.rows] == ["turn", "turn", "Session talk"]
+    assert answer["verdict"] == {"label": "fail", "score": 3.0, "note": "went astray"}
+    session = ops.get_session("talk")
+    assert session.card.verdict[:3] == ("fail", 3.0, "went astray")
+    assert verdicts()[0].label == "pass"
+    assert verdicts()[1] is None  # the span that keeps the session's judgement is not judged itself
+    again = session_review()
+    assert again.cursor == 1
+    assert [verdict and verdict.label for verdict in again.verdicts] == ["pass", None, "fail"]
+
+
+def test_a_session_that_goes_on_keeps_its_judgement_and_the_newest_holds():
+    trace("why?")
+    session_review(by="session").judge(0, label="fail")
+    trace("how?")
+    before = ops.get_session("talk").card.verdict
+    session_review(by="session").judge(0, label="pass", score=1)
+    after = ops.get_session("talk").card.verdict
+    session_review(by="session").judge(0)
+
+    assert (before.label, after.label, after.score) == ("fail", "pass", 1.0)
+    assert ops.get_session("talk").card.verdict is None
+
+
+def test_each_of_several_sessions_is_judged_by_itself():
+    for name in ("one", "two"):
+        with ops.session(name), ops.span("turn"):
+            pass
+    with ops.session("outer"), ops.session("inner"), ops.span("turn"):
+        pass
+    with ops.session("silent"):
+        pass
+    spans = [span for session in ops.sessions() for span in session if span.session_id == session.id]
+    review = reviewed(spans, by="session")
+
+    review.judge([row["name"] for row in review.rows].index("Session one"), label="pass")
+
+    assert sorted(row["name"] for row in review.rows) == ["Session inner", "Session one", "Session two"]
+    table = ops.sessions().to_pandas().set_index("session_id")
+    assert table.loc["one", "label"] == "pass"
+    assert table["label"].isna().sum() == 4
+
+
+def test_the_judgement_on_a_session_shows_in_tables_and_views_and_goes_to_files_and_back(tmp_path):
+    trace("why?")
+    session_review(by="session").judge(0, label="fail", score=2.5, note=HOSTILE)
+
+    session, sessions = ops.get_session("talk"), ops.sessions()
+    for shown in (session, sessions):
+        bundle = shown._repr_mimebundle_()
+        assert "✕ fail 2.5" in bundle["text/html"]
+        assert "<script>" not in bundle["text/html"]
+        assert "✕ fail 2.5" in bundle["text/plain"]
+    row = sessions.to_pandas().iloc[0]
+    assert (row["label"], row["score"], row["note"]) == ("fail", 2.5, HOSTILE)
+    back = ops.read_otlp(session.to_otlp(tmp_path / "a.jsonl")).sessions
+    assert back[0].card.verdict[:2] == ("fail", 2.5)
+    frame = session.to_pandas()
+    assert ops.from_pandas(frame)[0].annotations == session[0].annotations
+
+
+def test_a_sessions_page_is_its_whole_conversation_and_what_failed():
+    trace("why?", "because")
+    trace("how?", HOSTILE, fails=True)
+    review = session_review(by="session")
+
+    page = ask(review, type="page", item=0)["page"]
+
+    assert [said["role"] for said in page["messages"]] == ["user", "assistant"] * 2
+    assert page["facts"][:2] == ["2 turns", "4 spans"]
+    assert page["error"] == "no luck"
+    assert page["code"] == "ops.get_session('talk')"
+    assert "\u202e" not in json.dumps(page, ensure_ascii=False)
