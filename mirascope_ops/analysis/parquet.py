@@ -16,7 +16,7 @@ from mirascope_ops.store import files, otlp_runs
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from mirascope_ops.analysis.rows import SpanRow
     from mirascope_ops.store.records import RunRecord
@@ -48,20 +48,50 @@ def write_parquet(
         ImportError: pyarrow is not installed; the message says how.
         OSError: The file cannot be written.
     """
+    parts = (spans[start : start + _ROWS_AT_ONCE] for start in range(0, len(spans), _ROWS_AT_ONCE))
+    return write_parts(path, parts, runs=runs, total=len(spans), progress=progress)
+
+
+def write_parts(
+    path: str | os.PathLike[str],
+    parts: Iterable[Sequence[SpanRow]],
+    *,
+    runs: Sequence[RunRecord] = (),
+    total: int = 0,
+    progress: bool | None = None,
+) -> Path:
+    """Write spans to a Parquet file as they come; see `write_parquet`.
+
+    Args:
+        path: The file.
+        parts: The spans, some thousands at a time.
+        runs: Entries into sessions, which go to the file's metadata.
+        total: How many spans there are, for the progress bar.
+        progress: Whether to show one; None shows one where there are many spans.
+
+    Returns:
+        The path.
+
+    Raises:
+        ImportError: pyarrow is not installed; the message says how.
+        OSError: The file cannot be written.
+    """
     parquet = require("pyarrow.parquet", extra="files")
     place = Path(path).expanduser()
     schema = arrow_schema()
     if runs:
         (noted,) = otlp_runs.texts_of(runs, at_once=len(runs))
         schema = schema.with_metadata({**schema.metadata, RUNS_KEY: noted.encode()})
+    count = 0
     with (
-        files.Progress(progress, total=len(spans), large=files.LARGE_SPANS, unit="spans", title=place.name) as bar,
+        files.Progress(progress, total=total, large=files.LARGE_SPANS, unit="spans", title=place.name) as bar,
         files.replacing(place) as beside,
         parquet.ParquetWriter(beside, schema, compression="zstd") as writer,
     ):
-        for start in range(0, len(spans), _ROWS_AT_ONCE):
-            writer.write_table(spans_table(spans[start : start + _ROWS_AT_ONCE]))
-            bar.reach(min(start + _ROWS_AT_ONCE, len(spans)))
+        for part in parts:
+            writer.write_table(spans_table(part))
+            count += len(part)
+            bar.reach(count)
     return place
 
 

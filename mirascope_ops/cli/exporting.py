@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,14 +17,10 @@ from mirascope_ops.cli.options import since_option, store_option, until_option
 from mirascope_ops.cli.output import binary_output, print_note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
+    from mirascope_ops.cli.everything import Everything
     from mirascope_ops.exports import Exports
-    from mirascope_ops.recording import Recording
-    from mirascope_ops.spanset import SpanSet
-    from mirascope_ops.store.otlp import Exported
-    from mirascope_ops.store.protocol import Store
-    from mirascope_ops.store.records import AnnotationRecord, RunRecord, SpanQuery
 
 # The ends of files' names for each format, the usual one first.
 FORMATS: Final = {
@@ -61,9 +58,10 @@ def export_command(file: str, id_: str | None, format_: str | None, since: int |
     .md              Markdown for a language model
     .html            a page with the interactive timeline
 
-    With .gz behind it a file is compressed. `import` reads the first three back. OTLP is written as it is read, however
-    large the store is; the others hold in memory what they write.
+    With .gz behind it a file is compressed. `import` reads the first three back. OTLP and Parquet are written as the
+    store is read, however large it is; the others hold in memory what they write.
     """
+    from mirascope_ops.cli.everything import Everything
     from mirascope_ops.cli.finding import FoundSpan, find
 
     chosen = _format_of(file, format_)
@@ -74,26 +72,28 @@ def export_command(file: str, id_: str | None, format_: str | None, since: int |
     with opened() as active:
         if id_ is not None:
             found = find(id_)
-            spans = _write(found.spans if isinstance(found, FoundSpan) else found, file, chosen)
-        elif chosen in _STREAMED:
-            spans = _write_everything(active.store, file, chosen, since, until)
+            held = found.spans if isinstance(found, FoundSpan) else found
+            _write(held, file, chosen)
+            count = len(held)
         else:
-            spans = _write(_everything(active.store, since, until), file, chosen)
+            everything = Everything(active.store, since, until)
+            _write_everything(everything, file, chosen, active.store.stats().spans)
+            count = everything.count
     if file != "-":
         from mirascope_ops.store.protocol import size_text
         from mirascope_ops.views.escape import visible
         from mirascope_ops.views.format import plural
 
-        print_note(f"{visible(file)}: {plural(spans, 'span')}, {size_text(Path(file).expanduser().stat().st_size)}")
+        print_note(f"{visible(file)}: {plural(count, 'span')}, {size_text(Path(file).expanduser().stat().st_size)}")
 
 
-def write_page(held: Exports, stream: IO[bytes]) -> None:
-    """Write sessions, traces or spans as a page to a stream.
+def write_page(held: Exports) -> None:
+    """Write sessions, traces or spans as a page to standard output.
 
     Raises:
         ImportError: A package is missing; the message says how to install it.
     """
-    _through_a_file(held, stream, "html")
+    _write(held, "-", "html")
 
 
 def _format_of(file: str, wanted: str | None) -> str:
@@ -114,21 +114,9 @@ def _format_of(file: str, wanted: str | None) -> str:
     )
 
 
-def _write(held: SpanSet, file: str, chosen: str) -> int:
-    if file == "-":
-        _through_a_file(held, binary_output(), chosen)
-    else:
-        _write_file(held, Path(file), chosen)
-    return len(held)
-
-
-def _through_a_file(held: Exports, stream: IO[bytes], chosen: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="mirascope_ops-") as folder:
-        path = Path(folder) / f"spans{FORMATS[chosen][0]}"
+def _write(held: Exports, file: str, chosen: str) -> None:
+    with _file_for(file, chosen) as path:
         _write_file(held, path, chosen)
-        with path.open("rb") as written:
-            shutil.copyfileobj(written, stream)
-        stream.flush()
 
 
 def _write_file(held: Exports, path: Path, chosen: str) -> None:
@@ -146,62 +134,37 @@ def _write_file(held: Exports, path: Path, chosen: str) -> None:
         held.to_html(path)
 
 
-def _write_everything(store: Store, file: str, chosen: str, since: int | None, until: int | None) -> int:
-    """Write all spans as OTLP, some at a time."""
+def _write_everything(everything: Everything, file: str, chosen: str, total: int) -> None:
+    """Write a store; OTLP and Parquet some at a time."""
+    from mirascope_ops.analysis import parquet
     from mirascope_ops.store import otlp_file
 
-    counted = _Counted(store, _query(since, until))
-    runs = _runs(store, since, until)
-    format_: Any = _STREAMED[chosen]
-    if file == "-":
-        stream = binary_output()
-        for _, data in otlp_file.encoded(counted, runs=runs, format=format_):
-            stream.write(data)
-        stream.flush()
+    if chosen in _STREAMED:
+        format_: Any = _STREAMED[chosen]
+        if file == "-":
+            stream = binary_output()
+            for _, data in otlp_file.encoded(everything.records(), runs=everything.runs, format=format_):
+                stream.write(data)
+            stream.flush()
+        else:
+            otlp_file.write(file, everything.records(), runs=everything.runs, format=format_, total=total)
+    elif chosen == "parquet":
+        with _file_for(file, chosen) as path:
+            parquet.write_parts(path, everything.parts(), runs=everything.runs, total=total)
     else:
-        total = store.stats().spans
-        otlp_file.write(file, counted, runs=runs, format=format_, total=total)
-    return counted.count
+        _write(everything.recording(), file, chosen)
 
 
-class _Counted:
-    """The spans of a store, as they are written, and how many there were."""
-
-    def __init__(self, store: Store, query: SpanQuery) -> None:
-        self._store = store
-        self._query = query
-        self.count = 0
-
-    def __iter__(self) -> Iterator[Exported]:
-        from mirascope_ops.store.otlp import Exported
-
-        about: dict[tuple[str, str], list[AnnotationRecord]] = {}
-        for annotation in self._store.annotations(None):
-            about.setdefault((annotation.trace_id, annotation.span_id), []).append(annotation)
-        for batch in self._store.batches(self._query):
-            for place in range(len(batch)):
-                record = batch.record(place)
-                self.count += 1
-                yield Exported(record, about.get((record.trace_id, record.span_id), ()))
-
-
-def _everything(store: Store, since: int | None, until: int | None) -> Recording:
-    from mirascope_ops.analysis.normalise import table_of
-    from mirascope_ops.recording import Recording
-
-    rows = table_of(store.batches(_query(since, until)), store.annotations(None))
-    return Recording(rows, _runs(store, since, until))
-
-
-def _query(since: int | None, until: int | None) -> SpanQuery:
-    from mirascope_ops.store.records import SpanQuery
-
-    return SpanQuery(since=since, until=until, whole_traces=True)
-
-
-def _runs(store: Store, since: int | None, until: int | None) -> list[RunRecord]:
-    from mirascope_ops.store.records import SessionQuery
-
-    if since is None and until is None:
-        return store.runs()
-    return store.runs([session.session_id for session in store.sessions(SessionQuery(since=since, until=until))])
+@contextmanager
+def _file_for(file: str, chosen: str) -> Generator[Path]:
+    """Give the file to write; what is written for standard output goes there in the end."""
+    if file != "-":
+        yield Path(file)
+        return
+    with tempfile.TemporaryDirectory(prefix="mirascope_ops-") as folder:
+        path = Path(folder) / f"spans{FORMATS[chosen][0]}"
+        yield path
+        stream = binary_output()
+        with path.open("rb") as written:
+            shutil.copyfileobj(written, stream)
+        stream.flush()

@@ -9,7 +9,7 @@ import click
 from mirascope_ops.cli.completion import complete_id
 from mirascope_ops.cli.opening import opened
 from mirascope_ops.cli.options import store_option
-from mirascope_ops.cli.output import binary_output, print_json, print_line, print_text
+from mirascope_ops.cli.output import print_json, print_line, print_text
 
 if TYPE_CHECKING:
     from mirascope_ops.cli.finding import FoundSpan
@@ -46,7 +46,7 @@ def show_command(id_: str | None, format_: str, *, as_json: bool) -> None:
         else:
             from mirascope_ops.cli.exporting import write_page
 
-            write_page(_holder(found), binary_output())
+            write_page(_holder(found))
 
 
 def _holder(found: Session | StoredTrace | FoundSpan) -> Any:

@@ -11,7 +11,8 @@ from cli_samples import HOSTILE, trace
 from sample_records import MS, T0, run_record
 
 from mirascope_ops import ops
-from mirascope_ops.store import merge
+from mirascope_ops.cli import everything
+from mirascope_ops.store import batch, merge, sqlite
 from mirascope_ops.store.records import AnnotationRecord, SpanQuery
 from mirascope_ops.store.sqlite import SqliteStore
 
@@ -82,6 +83,23 @@ def test_only_the_end_of_a_span_is_taken_over(cli, store, tmp_path):
     found = {span.span_id: span for span in contents(store)[0]}
     assert found[root.span_id].end == root.end
     assert found[call.span_id].name == "chat"
+
+
+@pytest.mark.parametrize("name", ["all.jsonl", "all.parquet"])
+def test_a_store_is_exported_by_parts(cli, store, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(everything, "_TRACES_AT_ONCE", 3)
+    monkeypatch.setattr(batch, "BATCH", 4)
+    monkeypatch.setattr(sqlite, "BATCH", 4)
+    kept = SqliteStore(store)
+    kept.write([span for n in range(16, 40) for span in trace(f"{n:x}", "n", T0 + n % 5 * MS)])  # traces in each other
+    kept.close()
+
+    done = cli("export", tmp_path / name)
+
+    read = (ops.read_parquet if name == "all.parquet" else ops.read_otlp)(tmp_path / name)
+    assert f"{name}: 56 spans, " in done.err
+    assert len(read) == len({(span.trace_id, span.span_id) for span in read}) == 56
+    assert sum(span.kind == "llm" for span in read) == 28
 
 
 @pytest.mark.parametrize(("given", "spans"), [("user-1", 4), ("b1b1", 2), ("b1b1b1b1f", 1), ("inn", 2)])
