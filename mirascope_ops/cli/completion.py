@@ -67,7 +67,7 @@ def _traces(incomplete: str) -> list[tuple[str, str]]:
 @click.command("completion", short_help="Print the script for completion in a shell.")
 @click.argument("shell", type=click.Choice(_SHELLS), required=False)
 def completion_command(shell: str | None) -> None:
-    r"""Print the script that completes commands, options and ids in a shell.
+    """Print the script that completes commands, options and ids in a shell.
 
     \b
     bash  eval "$(mirascope-ops completion bash)"    in ~/.bashrc
@@ -75,7 +75,7 @@ def completion_command(shell: str | None) -> None:
     fish  mirascope-ops completion fish | source     in ~/.config/fish/config.fish
 
     Without SHELL, that of the variable SHELL.
-    """
+    """  # noqa: D301 - \b is for click: lines to be left as they are
     chosen = shell or Path(os.environ.get("SHELL", "")).name
     kind = get_completion_class(chosen)
     if chosen not in _SHELLS or kind is None:

@@ -46,7 +46,7 @@ _NEVER_PACKED: Final = "parquet"
 @until_option
 @store_option
 def export_command(file: str, id_: str | None, format_: str | None, since: int | None, until: int | None) -> None:
-    r"""Write spans to FILE, or to standard output where it is -; without ID everything.
+    """Write spans to FILE, or to standard output where it is -; without ID everything.
 
     ID is that of a session, a trace or a span, or its beginning where only one begins so.
 
@@ -60,7 +60,7 @@ def export_command(file: str, id_: str | None, format_: str | None, since: int |
 
     With .gz behind it a file is compressed. `import` reads the first three back. OTLP and Parquet are written as the
     store is read, however large it is; the others hold in memory what they write.
-    """
+    """  # noqa: D301 - \b is for click: lines to be left as they are
     from mirascope_ops.cli.everything import Everything
     from mirascope_ops.cli.finding import FoundSpan, find
 

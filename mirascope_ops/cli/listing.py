@@ -58,7 +58,6 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command("sessions")
-@_filters
 @click.option("--name", metavar="NAME", help="Only those with a trace of exactly this name.")
 @click.option(
     "--session",
@@ -76,6 +75,7 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
     metavar="KEY=VALUE",
     help="Only those with this attribute; VALUE is JSON where it parses, else text. Can be repeated.",
 )
+@_filters
 def sessions_command(
     *,
     limit: int,
@@ -108,7 +108,6 @@ def sessions_command(
 
 
 @click.command("traces")
-@_filters
 @click.option("--name", metavar="NAME", help="Only those whose root has exactly this name.")
 @click.option(
     "--session",
@@ -117,6 +116,7 @@ def sessions_command(
     shell_complete=complete_session,
     help="Only of this session and those inside it; the beginning of its id will do.",
 )
+@_filters
 def traces_command(
     *,
     limit: int,
