@@ -249,7 +249,7 @@ def test_a_terminal_gets_colours_and_short_ids(terminal):
 
     assert code == 0
     assert "\x1b[31m✕ error\x1b[0m" in shown
-    assert re.search(r"\nb1b1b1b1 +other fails", STYLE.sub("", shown))
+    assert re.search(r"\nb1b1b1b1 +fails", STYLE.sub("", shown))
 
 
 @pytest.mark.parametrize("columns", [24, 60, 120])
