@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -92,12 +93,13 @@ def test_what_is_no_session_s_id_lists_none(value):
     assert ops.sessions().ids == []
 
 
-@theirs.trace
 def join(words: list[str], glue: str = " ") -> str:
     return glue.join(words)
 
 
-def test_what_mirascopes_own_ops_traced_runs_again():
+@pytest.mark.slow  # it needs what the extra `instrument` installs
+def test_what_mirascopes_own_ops_traced_runs_again(monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "join", theirs.trace(join))
     ops.configure(tracer_provider=TracerProvider())
     join(["a", "b"])
 
