@@ -265,14 +265,14 @@ class _LazyBackend:
         return replay(spans, function, given)
 
     def timeline(self, spans: Sequence[SpanRow], options: Mapping[str, Any]) -> Any:
-        from mirascope_ops.views.figure import timeline_figure
+        from mirascope_ops.views import figures
         from mirascope_ops.views.timeline_bundle import bundle
         from mirascope_ops.views.timeline_options import timeline_options
 
         checked = timeline_options(options)
         built = bundle("timeline") if _has_frontend() else None
         if built is None:
-            return timeline_figure(spans)
+            return figures.draw("timeline", spans)
         from mirascope_ops.notebook.timeline import Timeline
 
         return Timeline(spans, checked, built)

@@ -10,7 +10,9 @@ from typing import Any, cast
 from mirascope_ops.views.escape import visible
 
 DATA_MIME = "application/vnd.mirascope.ops.spans+json"
-MAX_DATA_BYTES = 100_000
+# It repeats what the HTML shows, and a saved notebook holds both: so twenty outputs of usual size are a megabyte.
+MAX_DATA_BYTES = 50_000
+_LEAST_DATA_BYTES = 10_000
 
 # Values nested deeper than this are told, not shown; it bounds the recursion.
 _MOST_DEPTH = 12
@@ -37,14 +39,15 @@ def bundle(text: str, html: str, data: Mapping[str, Any]) -> dict[str, Any]:
         data: For front ends that draw by themselves. What is not JSON becomes its text, records become objects.
 
     Returns:
-        A MIME bundle. The data is at most 100 KB: strings are cut first, then lists; what was left out is
-        counted under the key "cut".
+        A MIME bundle. The data is what the others leave of 50 KB, at least 10 KB: strings are cut first, then lists;
+        what was left out is counted under the key "cut".
 
     Example:
         >>> bundle("one", "<b>one</b>", {"spans": 1})[DATA_MIME]
         {'spans': 1}
     """
-    return {DATA_MIME: _bounded(data), "text/html": html, "text/plain": text}
+    room = max(_LEAST_DATA_BYTES, MAX_DATA_BYTES - len(html.encode()) - len(text.encode()))
+    return {DATA_MIME: _bounded(data, room), "text/html": html, "text/plain": text}
 
 
 def chosen(
@@ -62,14 +65,14 @@ def chosen(
     }
 
 
-def _bounded(data: Mapping[str, Any]) -> dict[str, Any]:
+def _bounded(data: Mapping[str, Any], room: int) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for characters, entries in _LADDER:
         cut = _Cut(characters, entries)
         shown = {visible(str(key)[:200]): _plain(value, cut, 0) for key, value in list(data.items())[:200]}
         if cut.strings_cut or cut.entries_cut:
             shown["cut"] = {"strings": cut.strings_cut, "entries": cut.entries_cut}
-        if len(json.dumps(shown, ensure_ascii=False).encode()) <= MAX_DATA_BYTES:
+        if len(json.dumps(shown, ensure_ascii=False).encode()) <= room:
             break
     return shown
 

@@ -151,12 +151,13 @@ def _groups(bars: Sequence[Bar]) -> list[tuple[str, list[Bar]]]:
 
 def _trace(go: Any, name: str, group: Sequence[Bar], *, begin: int, unit: int, total: int, lanes: int) -> Any:
     failed = name == "error"
+    digits = max(0, 7 - len(str(total // unit)))  # a millionth of the axis
     pattern = {"shape": "/", "fgcolor": "rgba(255,255,255,.5)", "size": 6} if failed else None
     return go.Bar(
         orientation="h",
         name=name,
-        base=[(bar.line.span.start - begin) / unit for bar in group],
-        x=[max(0, _length(bar.view, bar.line)) / unit for bar in group],
+        base=[round((bar.line.span.start - begin) / unit, digits) for bar in group],
+        x=[round(max(0, _length(bar.view, bar.line)) / unit, digits) for bar in group],
         y=[bar.lane for bar in group],
         # Containers are thin, work is thick.
         width=[0.4 if bar.line.node.children else 0.8 for bar in group],

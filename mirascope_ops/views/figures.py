@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from mirascope_ops._optional import require
 from mirascope_ops.exceptions import OpsError
 from mirascope_ops.views import figure, figures_icicle, figures_names, figures_turns
+from mirascope_ops.views.budget import MAX_BYTES
 from mirascope_ops.views.figures_theme import Theme, look
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _DRAW: Final[Mapping[str, Callable[[Sequence[SpanRow], Look, int], Any]]] = {
     "flame": lambda spans, shown, limit: figures_icicle.icicle_figure(spans, shown, limit, flame=True),
 }
 _MOST: Final = 2000
+_FEWEST: Final = 20
 
 
 def draw(kind: str, spans: Sequence[SpanRow], *, limit: int | None = None, theme: Theme = "auto") -> Figure:
@@ -40,6 +42,7 @@ def draw(kind: str, spans: Sequence[SpanRow], *, limit: int | None = None, theme
         kind: Which: a key of `FigureKind`.
         spans: The spans.
         limit: At most so many of what it shows; each figure has a bound of its own, too. What is left out is said.
+            None takes as many as keep the figure below 100 KB in a saved notebook.
         theme: "light" or "dark" for a page that is so; "auto" shows on both.
 
     Raises:
@@ -49,9 +52,22 @@ def draw(kind: str, spans: Sequence[SpanRow], *, limit: int | None = None, theme
     _check(kind)
     try:
         shown = look(theme)
-        return _DRAW[kind](spans, shown, _MOST if limit is None else _checked(limit))
+        if limit is not None:
+            return _DRAW[kind](spans, shown, _checked(limit))
+        return _fitting(lambda most: _DRAW[kind](spans, shown, most))
     except ValueError as error:
         raise OpsError(str(error)) from None
+
+
+def _fitting(made: Callable[[int], Figure]) -> Figure:
+    """The figure with the most that fits into an output."""
+    most = _MOST
+    while True:
+        figure: Any = made(most)
+        size = len(figure.to_json().encode())
+        if size <= MAX_BYTES or most <= _FEWEST:
+            return figure
+        most = max(_FEWEST, min(most * 9 // 10, most * MAX_BYTES * 19 // (20 * size)))
 
 
 def table(kind: str, spans: Sequence[SpanRow]) -> DataFrame:
