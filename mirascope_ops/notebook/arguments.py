@@ -206,3 +206,16 @@ def positive(option: str) -> Callable[[str], int]:
         return number
 
     return convert
+
+
+def port(text: str) -> int:
+    """Read a port's number.
+
+    Raises:
+        UsageError: It is none.
+    """
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len("65535") else -1
+    if not 0 <= number <= 65535:  # noqa: PLR2004 - the last port
+        message = f"--port takes a number from 0 to 65535, got {text!r}; 0 takes a free one."
+        raise UsageError(message)
+    return number

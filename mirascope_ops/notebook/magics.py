@@ -271,6 +271,28 @@ class OpsMagics(Magics):
         found = self._look_up("ops_timeline", line, _spans_for_timeline)
         return None if found is None else found.timeline()
 
+    @_magic(
+        line_magic,
+        "ops_listen",
+        argument("action", nargs="?", choices=("start", "stop"), default="start", help="What to do; else: start."),
+        argument("--port", type=arguments.port, default=0, metavar="N", help="The port; a free one where left out."),
+        _help,
+    )
+    def listen_line(self, line: str) -> Any:
+        """Take spans of other processes, in any language, into this kernel's store and sessions, until `stop`."""
+        options = self._parse("ops_listen", line)
+        if options is None:
+            return None
+        from mirascope_ops.receiver import listening
+
+        with _usage_errors():
+            listener = listening.listen(port=options.port) if options.action == "start" else listening.running()
+        if listener is None:
+            raise UsageError("No listener runs. Type: %ops_listen")
+        if options.action == "stop":
+            listener.close()
+        return listener
+
     def _parse(self, name: str, line: str) -> argparse.Namespace | None:
         """Read a line magic's options; None where help was asked for, and shown."""
         parser = PARSERS[f"%{name}"]
@@ -319,4 +341,5 @@ PARSERS: Final[Mapping[str, argparse.ArgumentParser]] = {
     "%ops_traces": _parser(OpsMagics.traces_line),
     "%ops_spans": _parser(OpsMagics.spans_line),
     "%ops_timeline": _parser(OpsMagics.timeline_line),
+    "%ops_listen": _parser(OpsMagics.listen_line),
 }

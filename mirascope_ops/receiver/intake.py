@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _SPANS_AT_ONCE: Final = 4_000
+_SECONDS_AT_ONCE: Final = 0.3  # that one transaction takes, more or less: what waits gets less little by little
 _BYTES_AT_ONCE: Final = 8 * 1024**2
 _STORE_SECONDS: Final = 5  # until an exporter tries again that found the store out of order
 
@@ -89,6 +90,7 @@ class Intake:
         self._waiting: deque[Arrival] = deque()
         self._condition = threading.Condition()
         self._closing = False
+        self._at_once: float = _BYTES_AT_ONCE  # bytes, as they came
         self._thread = threading.Thread(target=self._run, name="mirascope_ops receiver's intake", daemon=True)
         self._thread.start()
 
@@ -122,20 +124,24 @@ class Intake:
             except BaseException:  # of a guard that is strict: their senders are not left waiting
                 self._tell([Done(arrival, _again("It failed")) for arrival in taken])
                 raise
-            self._measured(sum(each.size for each in taken), time.perf_counter() - begun)
+            if size := sum(each.size for each in taken):
+                seconds = time.perf_counter() - begun
+                self._at_once = max(1.0, min(_BYTES_AT_ONCE, _SECONDS_AT_ONCE * size / seconds))
+                self._measured(size, seconds)
             self._tell(done)
 
     def _take_some(self, taken: list[Arrival]) -> list[Done]:
         """Deal with the oldest arrivals; those that are read are added to `taken`."""
         done: list[Done] = []
         read: list[tuple[Arrival, Received]] = []
-        spans = size = 0
-        while self._waiting and spans < _SPANS_AT_ONCE and size < _BYTES_AT_ONCE:
+        came = spans = size = 0
+        while self._waiting and came < self._at_once and spans < _SPANS_AT_ONCE and size < _BYTES_AT_ONCE:
             arrival = self._waiting.popleft()
             if arrival.given_up:
                 done.append(Done(arrival, _GIVEN_UP))
                 continue
             taken.append(arrival)
+            came += arrival.size
             found = _read(arrival)
             arrival.body = b""
             if isinstance(found, Answer):

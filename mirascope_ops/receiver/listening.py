@@ -51,12 +51,12 @@ def listen(*, port: int = 0, host: str = "127.0.0.1", token: str | None = None) 
     """
     global _listener  # noqa: PLW0603 - one listener a process
     with backend.loading:
-        running = _listener
-        if running is not None and not running.closed:
-            if _is_meant(running, port, host, token):
-                return running
+        there = running()
+        if there is not None:
+            if _is_meant(there, port, host, token):
+                return there
             raise ConfigurationError(
-                f"A listener runs at {running.url} already: ops.listen() gives it. To have it elsewhere, or with "
+                f"A listener runs at {there.url} already: ops.listen() gives it. To have it elsewhere, or with "
                 "another token, close it first: ops.listen().close()"
             )
         _check(port, token)
@@ -76,15 +76,20 @@ def listen(*, port: int = 0, host: str = "127.0.0.1", token: str | None = None) 
         return _listener
 
 
+def running() -> Listener | None:
+    """Give the listener that runs in this process; None where there is none."""
+    return None if _listener is None or _listener.closed else _listener
+
+
 _listener: Listener | None = None
 
 
-def _is_meant(running: Listener, port: int, host: str, token: str | None) -> bool:
+def _is_meant(there: Listener, port: int, host: str, token: str | None) -> bool:
     """Tell whether the listener that runs is the one that is asked for; defaults ask for any."""
     return (
-        port in {0, running.port}
-        and host in {"127.0.0.1", running.host}
-        and (token is None or secrets.compare_digest(token.encode(), running.token.encode()))
+        port in {0, there.port}
+        and host in {"127.0.0.1", there.host}
+        and (token is None or secrets.compare_digest(token.encode(), there.token.encode()))
     )
 
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
 MAX_BYTES: Final = 64 * 1024**2
-MAX_SECONDS: Final = 5.0
-_NEW_SECONDS: Final = 4.0  # of waiting work until those who come anew are sent away; the rest is for those in line
+MAX_SECONDS: Final = 4.5  # and half a second more, because what was measured may be too little
+_NEW_SECONDS: Final = 3.5  # of waiting work until those who come anew are sent away; the rest is for those in line
+_SLACK: Final = 1.1  # rather a little late than sent away again
 _EARLY: Final = 1.0  # who comes so many seconds too early has come in time
 _GRACE: Final = 5.0  # how long a place is kept for who does not come
 _FIRST_GUESS: Final = 1e-6  # seconds that a byte takes
@@ -73,18 +74,18 @@ class Turns:
         place = self._places.pop(who, None)
         if place is None:
             promised = sum(each.size for each in self._places.values())
-            if self._fits(promised + size, _NEW_SECONDS, promised):
+            if self._fits(size, _NEW_SECONDS, promised):
                 self.waiting += size
                 return None
-            wait = (self.waiting + promised) * self._pace - _NEW_SECONDS
-            due = now + max(1.0, wait + size * self._pace)
+            before = (self.waiting + promised) * self._pace * _SLACK
+            due = now + max(1.0, before - max(0.0, _NEW_SECONDS - size * self._pace))
         elif now < place.due - _EARLY:
             due = place.due  # too early: the same place, for what it sends now
-        elif self._fits(size, MAX_SECONDS, 0):
+        elif self._fits(size, MAX_SECONDS):
             self.waiting += size
             return None
-        else:
-            due = now + 1.0
+        else:  # it took longer than was thought
+            due = now + max(1.0, (self.waiting + size) * self._pace - MAX_SECONDS)
         if len(self._places) < _MAX_PLACES:
             self._places[who] = _Place(due, size)
         return max(1, math.ceil(due - now))
@@ -109,10 +110,11 @@ class Turns:
         """Give a place in line up: its connection was closed."""
         self._places.pop(who, None)
 
-    def _fits(self, size: int, seconds: float, promised: int) -> bool:
-        if self.waiting + size > MAX_BYTES:
-            return not self.waiting and not promised  # as large as it may be, when nothing else is there
-        return (self.waiting + promised) * self._pace <= seconds
+    def _fits(self, size: int, seconds: float, promised: int = 0) -> bool:
+        before = self.waiting + promised
+        if not before:
+            return True  # as large as it may be
+        return self.waiting + size <= MAX_BYTES and (before + size) * self._pace <= seconds
 
     def _forget_absent(self, now: float) -> None:
         absent = [who for who, place in self._places.items() if place.due + _GRACE < now]

@@ -180,7 +180,9 @@ def test_bad_options_say_what_is_expected(run, line, says):
     assert says in reply.stderr
 
 
-@pytest.mark.parametrize("magic", ["ops_session", "ops_sessions", "ops_traces", "ops_spans", "ops_timeline"])
+@pytest.mark.parametrize(
+    "magic", ["ops_session", "ops_sessions", "ops_traces", "ops_spans", "ops_timeline", "ops_listen"]
+)
 def test_every_line_magic_has_help(run, magic):
     reply = run(f"%{magic} -h")
 

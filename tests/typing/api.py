@@ -210,5 +210,13 @@ def files_give_spans() -> None:
     ops.spans().to_otlp("spans", format="xml")  # pyright: ignore[reportArgumentType]
 
 
+def a_listener_tells_where_to_send() -> None:
+    with ops.listen(port=4318) as listener:
+        assert_type(listener, ops.Listener)
+        assert_type(listener.environment, dict[str, str])
+        assert_type(listener.stats().received, int)
+    ops.listen(port="4318")  # pyright: ignore[reportArgumentType]
+
+
 def both_names_are_the_package() -> None:
     assert_type(mirascope_ops.last_trace(), ops.StoredTrace)
