@@ -66,8 +66,9 @@ def _listener(port: int, host: str, token: str | None) -> Listener:
     try:
         return listen(port=port, host=host, token=token)
     except ConfigurationError as error:
-        if isinstance(error.__cause__, OSError):  # a port in use: the call makes sense
-            problem = error.__cause__.strerror or error.__cause__
+        cause = error.__cause__
+        if isinstance(cause, OSError):  # a port in use: the call makes sense
+            problem = os.strerror(cause.errno) if cause.errno else cause
             raise click.ClickException(f"{host}, port {port}: {problem}. Try another one, such as --port 0.") from None
         raise
 
@@ -123,8 +124,13 @@ def _is_loopback(host: str) -> bool:
 
 def _token_in(path: Path) -> str:
     """Read the token, or make one that its owner alone can read."""
+    from mirascope_ops.store.location import is_private
+    from mirascope_ops.views.escape import visible
+
     with suppress(FileExistsError), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(f"{secrets.token_urlsafe(32)}\n")
+    if is_private(path) is False:
+        print_note(visible(f"OTHERS ON THIS MACHINE CAN READ {path}: chmod 600 {path}"))
     token = path.read_text(encoding="utf-8").strip()
     if not token:
         raise StoreError(f"{path} is empty: put a token of 16 or more characters into it, or remove it.")

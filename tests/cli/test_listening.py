@@ -125,10 +125,12 @@ def test_a_port_in_use_is_a_failure_that_says_so(listening, process):
     assert f"127.0.0.1, port {port}: Address already in use. Try another one, such as --port 0." in done.err
 
 
-def test_an_empty_token_is_a_failure(cli, tmp_path):
+def test_an_empty_token_is_a_failure_and_one_that_others_read_is_told(cli, tmp_path):
     (tmp_path / "token").write_text("")
+    (tmp_path / "token").chmod(0o644)
 
     done = cli("listen", "--port", "0", "--token-file", tmp_path / "token")
 
     assert done.code == 1
     assert "token is empty" in done.err
+    assert "OTHERS ON THIS MACHINE CAN READ" in done.err
