@@ -151,7 +151,8 @@ class ConversationReader:
             if own and turn.assistant and own[-1].span.status != "error":
                 messages[-1] = ConversationMessage("assistant", turn.assistant, own[-1].span)
         _find_tools(messages, group)
-        messages += _failures(messages, group)
+        for failed in _failures(messages, group):
+            _insert(messages, failed)
         return ConversationTurn(place + 1, turn, messages, [call.span for call in own])
 
 
@@ -182,7 +183,7 @@ def _fresh(call: _Exchange, known: Sequence[_Exchange], *, is_first_call: bool, 
 
 
 def _repeated(rest: Sequence[_Key], before: Sequence[_Key]) -> int:
-    """How many of the first messages stood in an earlier call, at its beginning or, where the history is cut, its end."""
+    """How many of the first messages stood in an earlier call: at its beginning, or at its end if the history is cut."""
     same = 0
     for one, other in zip(rest, before, strict=False):
         # Where all before is the same, so is the answer, however the library wrote it.
@@ -254,6 +255,13 @@ def _find_tools(messages: Sequence[ConversationMessage], group: Sequence[SpanRow
 
 def _ids(span: SpanRow) -> set[str]:
     return {value for key in _CALL_IDS if isinstance(value := span.attributes.get(key), str)}
+
+
+def _insert(messages: list[ConversationMessage], failed: ConversationMessage) -> None:
+    """Put what failed before the first answer that was begun after it."""
+    begun = failed.span.start if failed.span is not None else 0
+    later = (place for place, said in enumerate(messages) if said.span is not None and said.span.start > begun)
+    messages.insert(next(later, len(messages)), failed)
 
 
 def _failures(messages: Sequence[ConversationMessage], group: Sequence[SpanRow]) -> list[ConversationMessage]:

@@ -191,13 +191,13 @@ def _measures(span: SpanRow | None, talk: Talk) -> str:
     if span is None:
         return "<span></span>"
     parts: list[str] = []
+    used = usage_words(span, talk)
     if span.duration is not None:
         first = f"first token {duration(span.ttft)} · " if span.ttft is not None else ""
-        parts.append(f"<span>{first}<b>{duration(span.duration)}</b></span>{COMMA}")
+        parts.append(f"<span>{first}<b>{duration(span.duration)}</b></span>{COMMA if used else ''}")
         if span.kind == "llm" and span.status != "error":
             width = 100 * span.duration / talk.longest
             waited = 100 * min(span.ttft or 0, span.duration) / talk.longest
             parts.append(f'<i class="lat" style="--w:{width:.1f}%;--t:{waited:.1f}%"></i>')
-    used = usage_words(span, talk)
     parts.append(f"<span>{html_text(used)}</span>" if used else "")
     return f'<div class="mt">{"".join(parts)}</div>'

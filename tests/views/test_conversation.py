@@ -110,6 +110,16 @@ def test_what_failed_beside_the_calls_is_told(span):
     assert "✕ look_up: ValueError: no city" in conversation.to_text()
 
 
+def test_what_failed_stands_before_the_answer_that_was_begun_after_it(recovered, span):
+    failed = {"status": "error", "error_message": "no city"}
+    spans = [*recovered, span("e9", "e1", "look_up", 57, 0.5, **failed)._replace(trace_id=recovered[0].trace_id)]
+
+    said = Conversation(spans)[0].messages
+
+    assert [message.role for message in said] == ["system", "user", "assistant", "error", "assistant"]
+    assert said[3].span.name == "look_up"
+
+
 def test_a_trace_without_model_calls_is_what_went_in_and_came_out(span):
     spans = [span("a", None, "answer", 0, 9, input={"question": "Why?"}, output="Because.")]
 
