@@ -183,7 +183,7 @@ def _fresh(call: _Exchange, known: Sequence[_Exchange], *, is_first_call: bool, 
 
 
 def _repeated(rest: Sequence[_Key], before: Sequence[_Key]) -> int:
-    """How many of the first messages stood in an earlier call: at its beginning, or at its end if the history is cut."""
+    """How many of the first messages stood in an earlier call: at its beginning, or, of a cut history, at its end."""
     same = 0
     for one, other in zip(rest, before, strict=False):
         # Where all before is the same, so is the answer, however the library wrote it.
