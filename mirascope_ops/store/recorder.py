@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
-    from mirascope_ops.core.session import SessionContext
     from mirascope_ops.core.ended import EndedSpan
+    from mirascope_ops.core.session import SessionContext
     from mirascope_ops.store.protocol import Store, StoreStats
     from mirascope_ops.store.records import AnnotationRecord, RunRecord, SpanRecord
     from mirascope_ops.store.rescue import Rescue
