@@ -13,17 +13,17 @@ _SIGNS = {"pass": "✓ ", "fail": "✕ "}
 
 
 def verdict_text(verdict: Verdict | None) -> str:
-    """A judgement as "✓ pass 4" or "✕ fail"; "" where there is none.
+    """A judgement as "✓ pass 4", "✕ fail" or "score 4"; "" where there is none.
 
     Example:
         >>> from mirascope_ops.analysis.verdicts import Verdict
-        >>> verdict_text(Verdict("pass", 4.0, "good", 0)), verdict_text(Verdict(None, None, "hm", 0))
-        ('✓ pass 4', 'noted')
+        >>> [verdict_text(Verdict(*told, "hm", 0)) for told in (("pass", 4.0), (None, 4.0), (None, None))]
+        ['✓ pass 4', 'score 4', 'noted']
     """
     if verdict is None:
         return ""
     label = one_line(verdict.label, 40) if verdict.label else ""
-    score = f"{verdict.score:g}" if verdict.score is not None else ""
+    score = f"{'' if label else 'score '}{verdict.score:g}" if verdict.score is not None else ""
     return " ".join(part for part in (_SIGNS.get(label, "") + label, score) if part) or "noted"
 
 
