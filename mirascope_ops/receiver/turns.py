@@ -23,7 +23,8 @@ _SLACK: Final = 1.1  # rather a little late than sent away again
 _EARLY: Final = 1.0  # who comes so many seconds too early has come in time
 _GRACE: Final = 5.0  # how long a place is kept for who does not come
 _FIRST_GUESS: Final = 1e-6  # seconds that a byte takes
-_WEIGHT: Final = 0.2  # of the newest measurement
+_FIRST_WEIGHT: Final = 100_000  # bytes for which that guess stands
+_KEPT: Final = 0.9  # how much of what was measured before counts beside a new measurement
 _MAX_PLACES: Final = 4096
 
 
@@ -31,6 +32,8 @@ _MAX_PLACES: Final = 4096
 class _Place:
     due: float
     size: int
+    first_due: float  # what was told first; the store may have taken longer than was thought
+    again: int = 0  # how often there was no room in time
 
 
 class Turns:
@@ -51,8 +54,14 @@ class Turns:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.waiting = 0
         self._clock = clock
-        self._pace = _FIRST_GUESS
+        self._seconds = _FIRST_GUESS * _FIRST_WEIGHT
+        self._bytes: float = _FIRST_WEIGHT
         self._places: dict[Hashable, _Place] = {}
+
+    @property
+    def _pace(self) -> float:
+        """Seconds that a byte takes."""
+        return self._seconds / self._bytes
 
     @property
     def seconds(self) -> float:
@@ -81,13 +90,18 @@ class Turns:
             due = now + max(1.0, before - max(0.0, _NEW_SECONDS - size * self._pace))
         elif now < place.due - _EARLY:
             due = place.due  # too early: the same place, for what it sends now
-        elif self._fits(size, MAX_SECONDS):
-            self.waiting += size
-            return None
-        else:  # it took longer than was thought
-            due = now + max(1.0, (self.waiting + size) * self._pace - MAX_SECONDS)
+        else:
+            late = sum(each.size for each in self._places.values() if each.first_due < min(each.due, place.first_due))
+            if self._fits(size, MAX_SECONDS, late):
+                self.waiting += size
+                return None
+            place.again += 1  # each time it waits for longer, for it comes a few times only
+            due = now + max(float(place.again), (self.waiting + late + size) * self._pace * _SLACK - MAX_SECONDS)
+        if place is None:
+            place = _Place(due, size, due)
+        place.due, place.size = due, size
         if len(self._places) < _MAX_PLACES:
-            self._places[who] = _Place(due, size)
+            self._places[who] = place
         return max(1, math.ceil(due - now))
 
     def grow(self, size: int) -> bool:
@@ -103,14 +117,14 @@ class Turns:
 
     def measured(self, size: int, seconds: float) -> None:
         """Say how long it took to store so many bytes."""
-        if size:
-            self._pace += _WEIGHT * (seconds / size - self._pace)
+        self._seconds = _KEPT * self._seconds + seconds
+        self._bytes = _KEPT * self._bytes + size
 
     def leave(self, who: Hashable) -> None:
         """Give a place in line up: its connection was closed."""
         self._places.pop(who, None)
 
-    def _fits(self, size: int, seconds: float, promised: int = 0) -> bool:
+    def _fits(self, size: int, seconds: float, promised: int) -> bool:
         before = self.waiting + promised
         if not before:
             return True  # as large as it may be

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -54,11 +55,21 @@ class Process:
         self._process.stdin.flush()
         return self.answer()
 
+    def go(self) -> None:
+        """Let it begin with what it is to do."""
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         try:
             self._process.wait(60)
         except subprocess.TimeoutExpired:
@@ -247,21 +258,20 @@ def throughput(folder, batches, senders=1):
     figures = {}
     for name in ("null", "ours"):
         arguments = ["null"] if name == "null" else ["serve", Path(folder) / "spans.db"]
-        with Process(*arguments) as receiver:
+        with contextlib.ExitStack() as stack:
+            receiver = stack.enter_context(Process(*arguments))
             place = receiver.answer()
-            sending = [Process("send", place["url"], place["token"], "--batches", batches) for _ in range(senders)]
+            send = ("send", place["url"], place["token"], "--batches", batches)
+            sending = [stack.enter_context(Process(*send)) for _ in range(senders)]
             for each in sending:
                 each.answer()
             before = receiver.ask("stats")
             begun = time.monotonic()
             for each in sending:
-                each._process.stdin.write("\n")
-                each._process.stdin.flush()
+                each.go()
             done = [each.answer() for each in sending]
             seconds = time.monotonic() - begun
             after = receiver.ask("stats")
-            for each in sending:
-                each.__exit__(None, None, None)
         spans = sum(each["spans"] for each in done)
         figures[name] = {
             "spans": spans,
