@@ -307,6 +307,11 @@ def main() -> None:
 
         print(live.report())
         return
+    if "receiver" in sys.argv and {*sys.argv[1:]} <= {"receiver", "--quick"}:  # beside a server that only says yes
+        import receiver
+
+        print(receiver.report(quick="--quick" in sys.argv))
+        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "topics", nargs="*", metavar="TOPIC", help=f"which; all where none is named: {', '.join(topics)}"
