@@ -2,7 +2,7 @@
 
 A thread of ours makes the card and sends it as an update of an output that is there already; what a thread displays
 anew would land in whatever cell runs by then. In the end the card of the finished session takes the same place,
-so that this is what a saved notebook holds.
+so that this is what a saved notebook holds. A browser that shows widgets gets the card in one, with the timeline.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from mirascope_ops.core.session import SessionContext
+    from mirascope_ops.notebook.live_timeline import LiveTimeline
     from mirascope_ops.views.live import LiveSession
 
 _SHORTEST_PAUSE: Final = 0.1  # seconds: at most ten updates in each
@@ -35,6 +36,7 @@ _REST: Final = 30
 _REST_COMPUTED: Final = 100
 _SENDING: Final = 0.001  # seconds that a message costs in the kernel's own thread
 _READING: Final = 0.004  # seconds for the spans that have ended since the last update
+_SHORT: Final = 0.5  # seconds: a cell that is over sooner needs no timeline, and shall not wait for its widget
 _CLOCK_PAUSE: Final = 1.0  # seconds after which only the time is brought up to date
 _JOIN_SECONDS: Final = 5.0
 
@@ -69,6 +71,11 @@ class LiveCard:
             name="mirascope_ops live card",
             daemon=True,
         )
+        self._opening = threading.Thread(
+            target=copy_context().run, args=(self._open_timeline,), name="mirascope_ops live timeline", daemon=True
+        )
+        self._timeline: LiveTimeline | None = None
+        self._shows_timeline = False
         self._finishing = threading.Lock()
         self._finished = False
 
@@ -80,6 +87,7 @@ class LiveCard:
             first = self._feed.read(time.time_ns())
             self._send(_bundle(first) if first else {}, update=False)
             self._thread.start()
+            self._opening.start()
         except BaseException:
             self._feed.close()
             raise
@@ -88,8 +96,9 @@ class LiveCard:
         """Stop, and put the card of the session as it is now in the place; does nothing the second time."""
         self._stopping.set()
         self._feed.close()
-        if self._thread is not threading.current_thread() and self._thread.is_alive():
-            self._thread.join(_JOIN_SECONDS)
+        for thread in (self._thread, self._opening):
+            if thread is not threading.current_thread() and thread.is_alive():
+                thread.join(_JOIN_SECONDS)
         with self._finishing:
             if self._finished:
                 return
@@ -97,6 +106,8 @@ class LiveCard:
             with suppress(NotFoundError):  # the store is switched off
                 card: Any = reading.session_card_of(self._context)
                 self._send(card._repr_mimebundle_(), update=True)
+            if self._timeline is not None:
+                self._timeline.end()
 
     def _run(self) -> None:
         """The thread: an update now and then, until it is over or the session is left."""
@@ -112,15 +123,42 @@ class LiveCard:
                 live = self._feed.read(time.time_ns(), _READING)
                 if live is not None:
                     told = now
-                    shown = _bundle(live)
-                    if self._stopping.is_set():
-                        break
-                    self._send(shown, update=True)
+                    self._update(live)
                 took, computed = time.monotonic() - now + _SENDING, time.thread_time() - before + _SENDING
                 pause = max(_SHORTEST_PAUSE, min(_REST * took, _REST_COMPUTED * computed))
         except Exception as error:  # noqa: BLE001 - the cell goes on, and its card comes in the end
             guard.report("updating a live card", error)
         return None
+
+    def _open_timeline(self) -> None:
+        """The other thread: open the timeline's widget, where there is one to be had; else the card is all."""
+        if self._stopping.wait(_SHORT):
+            return
+        try:
+            from mirascope_ops.notebook.live_timeline import live_timeline
+
+            opened = live_timeline(self._feed.owns)
+            with self._finishing:
+                if opened is not None and not self._finished:
+                    opened.feed.open()
+                    self._timeline = opened
+        except ImportError:
+            return
+        except Exception as error:  # noqa: BLE001 - the card is told all the same
+            guard.report("opening a live timeline", error)
+
+    def _update(self, live: LiveSession) -> None:
+        """Show a newer card; in the widget where a browser has one, and there the timeline too."""
+        shown, timeline = _bundle(live), self._timeline
+        if self._stopping.is_set():
+            return
+        if timeline is None or not timeline.is_ready:
+            self._send(shown, update=True)
+            return
+        timeline.show(shown["text/html"], live.now, _READING)
+        if not self._shows_timeline:
+            self._shows_timeline = True
+            self._send({**shown, **timeline.view()}, update=True)
 
     def _send(self, bundle: dict[str, Any], *, update: bool) -> None:
         self._publish(bundle, {}, transient={"display_id": self._id}, update=update)

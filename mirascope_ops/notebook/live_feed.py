@@ -148,6 +148,25 @@ class LiveFeed:
         """Let the next `read` return what there is also where nothing has changed: time goes on."""
         self._seen = None
 
+    def owns(self, stamp: Stamp | None) -> bool:
+        """Whether a span belongs to the session or to one inside it.
+
+        Args:
+            stamp: The span's stamp.
+        """
+        if stamp is None:
+            return False
+        if stamp.run_id is None:  # a session that another library's span names
+            return stamp.session_id == self._context.id
+        known = self._runs.get(stamp.run_id)
+        if known is None:
+            active = recorder.active()
+            active.flush(with_open=False)  # entries into sessions are noted there
+            below = active.store.runs([self._context.id], descendants=True)
+            self._runs.update((run.run_id, True) for run in below)
+            known = self._runs.setdefault(stamp.run_id, False)
+        return known
+
     # --- spans
 
     def _recall(self) -> None:
@@ -188,7 +207,7 @@ class LiveFeed:
                 trace.failed.pop(old, None)
 
     def _opened(self) -> list[EndedSpan]:
-        rows = [row for row in open_spans() if row[_END] is None and self._is_ours(row[_STAMP])]
+        rows = [row for row in open_spans() if row[_END] is None and self.owns(row[_STAMP])]
         self._open = len(rows)
         return rows[-_MOST_OPEN:]
 
@@ -198,7 +217,7 @@ class LiveFeed:
         for _ in range(number):
             ended = self._waiting.popleft()
             span = ended[_ID]
-            if not self._is_ours(ended[_STAMP]) or span in self._recalled:
+            if not self.owns(ended[_STAMP]) or span in self._recalled:
                 continue
             failed = (ended[_MESSAGE] or "error") if ended[_CODE] == _ERROR else None
             self._keep(ended[_TRACE], span, ended, (ended[_NAME], ended[_START], ended[_END], failed))
@@ -240,20 +259,6 @@ class LiveFeed:
             self._number += 1
             found = self._traces[trace_id] = _Trace(self._number, f"{trace_id:032x}")
         return found
-
-    def _is_ours(self, stamp: Stamp | None) -> bool:
-        if stamp is None:
-            return False
-        if stamp.run_id is None:  # a session that another library's span names
-            return stamp.session_id == self._context.id
-        known = self._runs.get(stamp.run_id)
-        if known is None:
-            active = recorder.active()
-            active.flush(with_open=False)  # entries into sessions are noted there
-            below = active.store.runs([self._context.id], descendants=True)
-            self._runs.update((run.run_id, True) for run in below)
-            known = self._runs.setdefault(stamp.run_id, False)
-        return known
 
     # --- traces
 

@@ -22,7 +22,7 @@ from mirascope_ops.store import codec
 from mirascope_ops.views.escape import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MAGIC: Final = b"OPS1"
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
@@ -42,7 +42,7 @@ _AT_ONCE: Final = 256
 _DIGITS: Final = 16  # of a span's id
 _NO_ID: Final = "0" * _DIGITS
 _MIX: Final = 0x9E3779B97F4A7C15
-_THREAD_KEYS: Final = ("thread.name", "thread.id")
+THREAD_KEYS: Final = ("thread.name", "thread.id")
 _READ: Final = {
     field: itemgetter(SLOT[field])
     for field in (
@@ -132,7 +132,7 @@ def timeline_data(spans: Iterable[SpanRow]) -> TimelineData:
         "models": calls.strings,
         "events": events.strings,
     }
-    return TimelineData(shown, start, end, origin, _packed(header, columns))
+    return TimelineData(shown, start, end, origin, packed(header, columns))
 
 
 class _Fields:
@@ -335,7 +335,7 @@ def _threads(np: Any, given: _Fields, parents: Any) -> tuple[list[str], Any]:
     """The thread of every span that says one, else its nearest ancestor's."""
     own: list[str | None] = [None] * given.number
     for place, attributes in given.read("attributes", '"thread.'):
-        for key in _THREAD_KEYS:
+        for key in THREAD_KEYS:
             if key in attributes:
                 own[place] = str(attributes[key])
                 break
@@ -348,7 +348,7 @@ def _threads(np: Any, given: _Fields, parents: Any) -> tuple[list[str], Any]:
     return _dictionary(np, own)
 
 
-class _Codes(dict[Any, int]):
+class Codes(dict[Any, int]):
     """Numbers values in the order in which they come."""
 
     def __missing__(self, value: Any) -> int:
@@ -358,7 +358,7 @@ class _Codes(dict[Any, int]):
 
 def _numbers(np: Any, values: Sequence[Any]) -> tuple[list[Any], Any]:
     """Number values in the order in which they come."""
-    codes = _Codes()
+    codes = Codes()
     numbers = np.fromiter(map(codes.__getitem__, values), dtype=np.int64, count=len(values))
     return list(codes), numbers
 
@@ -400,7 +400,8 @@ def _integers(np: Any, values: Sequence[int]) -> Any:
         return np.array([min(max(value, _FIRST), _LAST) for value in values], dtype=np.int64)
 
 
-def _packed(header: dict[str, Any], columns: dict[str, Any]) -> bytes:
+def packed(header: Mapping[str, Any], columns: Mapping[str, Any]) -> bytes:
+    """Put columns (numpy arrays) behind a header, as the module's documentation tells it."""
     placed: dict[str, tuple[str, int, int]] = {}
     blocks: list[bytes] = []
     offset = 0

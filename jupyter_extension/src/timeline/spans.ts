@@ -58,8 +58,12 @@ export const COUNTS_LLM = 1;
 export const COUNTS_USAGE = 2;
 export const COUNTS_COST = 4;
 
-interface Header {
+interface Packed {
   version: number;
+  columns: Record<string, [keyof typeof TYPES, number, number]>;
+}
+
+interface Header extends Packed {
   count: number;
   traces: number;
   origin: string;
@@ -71,19 +75,18 @@ interface Header {
   threads: string[];
   models: string[];
   events: string[];
-  columns: Record<string, [keyof typeof TYPES, number, number]>;
 }
 
 const MAGIC = 0x3153504f; // "OPS1"
 const TYPES = { f8: Float64Array, u4: Uint32Array, i4: Int32Array, u2: Uint16Array, u1: Uint8Array } as const;
 
-/** Reads a payload. Its columns stay views of the given bytes, which are copied only where they are not aligned. */
-export function decode(bytes: Uint8Array): Spans {
+/** Reads a payload: its header, and its columns by name. */
+export function unpacked<Told extends object>(bytes: Uint8Array): { header: Told; column: <T>(name: string) => T } {
   const block = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
   const data = new DataView(block.buffer, block.byteOffset, block.byteLength);
   if (block.byteLength < 8 || data.getUint32(0, true) !== MAGIC) throw new Error("This is no timeline payload.");
   const told = data.getUint32(4, true);
-  const header = JSON.parse(new TextDecoder().decode(block.subarray(8, 8 + told))) as Header;
+  const header = JSON.parse(new TextDecoder().decode(block.subarray(8, 8 + told))) as Told & Packed;
   if (header.version !== 1) throw new Error(`This timeline payload has version ${header.version}; 1 is understood.`);
   const body = block.byteOffset + 8 + told;
   const column = <T>(name: string): T => {
@@ -92,6 +95,12 @@ export function decode(bytes: Uint8Array): Spans {
     const [type, offset, length] = placed;
     return new TYPES[type](block.buffer as ArrayBuffer, body + offset, length) as T;
   };
+  return { header, column };
+}
+
+/** Reads all spans. Their columns stay views of the given bytes, which are copied only where they are not aligned. */
+export function decode(bytes: Uint8Array): Spans {
+  const { header, column } = unpacked<Header>(bytes);
   const calls: Calls = {
     span: column("call_span"),
     model: column("call_model"),

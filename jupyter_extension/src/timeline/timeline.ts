@@ -110,11 +110,19 @@ export class Timeline implements Stage, Controls {
 
   /** Shows a payload; a later one keeps the window and what is chosen where it can. */
   load(bytes: Uint8Array): void {
+    this.show(decode(bytes));
+  }
+
+  /** Shows spans; later ones keep the window and what is chosen. `moved` has for each place before the one now. */
+  show(spans: Spans, moved?: Int32Array): void {
     const first = !this.all;
-    this.all = decode(bytes);
+    this.all = spans;
     this.details.clear();
     if (!this.all.sessions.some(Boolean) && this.options.lanes === "session") this.options.lanes = "depth";
+    if (moved && this.selected >= 0 && !this.flame) this.selected = moved[this.selected] ?? -1;
     if (this.selected >= this.all.count) this.selected = -1;
+    this.hovered = -1;
+    this.card.hide();
     this.totals = totals(this.all);
     this.rebuild(first);
     this.canvas.dataset["spans"] = String(this.all.count);
