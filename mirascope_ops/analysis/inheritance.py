@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
 
 from mirascope_ops.analysis.rows import SLOT
 from mirascope_ops.analysis.texts import writable
 from mirascope_ops.store.same import Same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from mirascope_ops.analysis.texts import Column
 
@@ -33,9 +34,9 @@ def inherit_sessions(columns: list[Column]) -> None:
         return
     sessions = writable(columns, _SESSION)
     lacking = [place for place, session in enumerate(sessions) if session is None]
-    parent_of = _finder(columns)
+    parents = _Parents(columns)
     if len(lacking) < len(sessions):
-        _spread(columns, parent_of, lacking)
+        _spread(columns, parents, lacking)
         lacking = [place for place in lacking if sessions[place] is None]
     conversations = columns[_CONVERSATION]
     if isinstance(conversations, Same) and conversations.value is None:
@@ -44,7 +45,7 @@ def inherit_sessions(columns: list[Column]) -> None:
     if talking:
         for place in talking:
             sessions[place] = conversations[place]
-        _spread(columns, parent_of, [place for place in lacking if sessions[place] is None])
+        _spread(columns, parents, [place for place in lacking if sessions[place] is None])
 
 
 def settle_wrappers(columns: list[Column], wrappers: Sequence[int]) -> None:
@@ -57,14 +58,14 @@ def settle_wrappers(columns: list[Column], wrappers: Sequence[int]) -> None:
         columns: The columns of the spans of whole traces, in the order of SpanRow's fields; changed in place.
         wrappers: The places of the spans in question.
     """
-    parent_of = _finder(columns)
+    parents = _Parents(columns)
     kinds = writable(columns, _KIND)
     for place in wrappers:
         kinds[place] = "other"
     above: set[int] = set()
 
     def mark(place: int) -> None:
-        for ancestor in _ancestors(parent_of, place):
+        for ancestor in _ancestors(parents, place):
             if ancestor in above:
                 break
             above.add(ancestor)
@@ -72,7 +73,7 @@ def settle_wrappers(columns: list[Column], wrappers: Sequence[int]) -> None:
     for place, kind in enumerate(kinds):
         if kind == "llm":
             mark(place)
-    inside_out = sorted(wrappers, key=lambda place: -sum(1 for _ in _ancestors(parent_of, place)))
+    inside_out = sorted(wrappers, key=lambda place: -sum(1 for _ in _ancestors(parents, place)))
     for place in inside_out:
         if place in above:
             kinds[place] = "chain"
@@ -81,37 +82,57 @@ def settle_wrappers(columns: list[Column], wrappers: Sequence[int]) -> None:
             mark(place)
 
 
-def _finder(columns: Sequence[Column]) -> Callable[[int], int]:
-    """Make a function that finds a span's parent: from place to place, -1 where there is none or it was not read.
+class _Parents:
+    """Finds the parents of spans: from place to place, -1 where there is none or it was not read.
 
     Of several spans with the same ids the last is the parent.
+
+    Args:
+        columns: The spans.
     """
-    traces, spans, parents = columns[_TRACE], columns[_SPAN], columns[_PARENT]
-    by_span = dict(zip(spans, range(len(spans)), strict=True))
-    if len(by_span) == len(spans):
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._traces, self._named = columns[_TRACE], columns[_PARENT]
+        spans = columns[_SPAN]
         # Span ids differ mostly, also between traces: looking for them alone is faster.
-        def parent_of(place: int) -> int:
-            parent = by_span.get(parents[place], _NONE)
-            return parent if parent != _NONE and traces[parent] == traces[place] else _NONE
+        self._by_span: dict[Any, int] = dict(zip(spans, range(len(spans)), strict=True))
+        self._by_both: dict[tuple[Any, Any], int] | None = None
+        if len(self._by_span) < len(spans):
+            self._by_both = dict(zip(zip(self._traces, spans, strict=True), range(len(spans)), strict=True))
 
-        return parent_of
-    by_both = dict(zip(zip(traces, spans, strict=True), range(len(spans)), strict=True))
-    return lambda place: by_both.get((traces[place], parents[place]), _NONE)
+    def of(self, place: int) -> int:
+        """Find the parent of one span."""
+        trace, named = self._traces[place], self._named[place]
+        if self._by_both is not None:
+            return self._by_both.get((trace, named), _NONE)
+        parent = self._by_span.get(named, _NONE)
+        return parent if parent != _NONE and self._traces[parent] == trace else _NONE
+
+    def of_all(self, places: Sequence[int]) -> list[int]:
+        """Find the parents of many."""
+        if self._by_both is not None:
+            return list(map(self.of, places))
+        traces = self._traces
+        found = map(self._by_span.get, map(self._named.__getitem__, places), repeat(_NONE))
+        return [
+            parent if parent != _NONE and traces[parent] == traces[place] else _NONE
+            for place, parent in zip(places, found, strict=True)
+        ]
 
 
-def _ancestors(parent_of: Callable[[int], int], place: int) -> Iterator[int]:
+def _ancestors(parents: _Parents, place: int) -> Iterator[int]:
     """Go up from a span, once through a cycle."""
     seen = {place}
-    above = parent_of(place)
+    above = parents.of(place)
     while above != _NONE and above not in seen:
         seen.add(above)
         yield above
-        above = parent_of(above)
+        above = parents.of(above)
 
 
-def _spread(columns: list[Column], parent_of: Callable[[int], int], lacking: Sequence[int]) -> None:
+def _spread(columns: list[Column], parents: _Parents, lacking: Sequence[int]) -> None:
     # Decide first, write later: a session that was taken over must not look like a span's own.
-    donors = _donors(columns[_SESSION], parent_of, lacking)
+    donors = _donors(columns[_SESSION], parents, lacking)
     without = [place for place in lacking if donors[place] == _NONE]
     if without:
         of_trace = _of_traces(columns, {columns[_TRACE][place] for place in without})
@@ -129,13 +150,13 @@ def _spread(columns: list[Column], parent_of: Callable[[int], int], lacking: Seq
         sessions[place] = session
 
 
-def _donors(sessions: Sequence[str | None], parent_of: Callable[[int], int], lacking: Sequence[int]) -> dict[int, int]:
+def _donors(sessions: Sequence[str | None], parents: _Parents, lacking: Sequence[int]) -> dict[int, int]:
     """For each span without a session, and those between, find the nearest ancestor that has one, or -1."""
     donors: dict[int, int] = {}
-    for place in lacking:
+    for place, parent in zip(lacking, parents.of_all(lacking), strict=True):
         if place in donors:
             continue
-        donor = parent_of(place)
+        donor = parent
         if donor != _NONE and sessions[donor] is not None:
             donors[place] = donor
             continue
@@ -147,7 +168,7 @@ def _donors(sessions: Sequence[str | None], parent_of: Callable[[int], int], lac
                 break
             donors[donor] = _NONE
             path.append(donor)
-            donor = parent_of(donor)
+            donor = parents.of(donor)
         for passed in path:
             donors[passed] = donor
     return donors

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class Alike:
@@ -21,6 +21,7 @@ class Alike:
         places: Where in the batch the spans are, ascending.
         columns: For each key the spans' values; or nothing, where `mappings` has them.
         mappings: The spans' attributes; made of the columns where None.
+        plain: What makes values those that a file would give back, where they may be others.
 
     Example:
         >>> some = Alike(("a",), [0, 2], mappings=[{"a": 1}, {"a": 2}])
@@ -28,7 +29,7 @@ class Alike:
         [1, 2]
     """
 
-    __slots__ = ("_columns", "_mappings", "keys", "places")
+    __slots__ = ("_columns", "_mappings", "_plain", "keys", "places")
 
     def __init__(
         self,
@@ -36,11 +37,13 @@ class Alike:
         places: Sequence[int],
         columns: Mapping[str, Sequence[Any]] | None = None,
         mappings: Sequence[Mapping[str, Any]] | None = None,
+        plain: Callable[[Sequence[Any]], Sequence[Any]] | None = None,
     ) -> None:
         self.keys = keys
         self.places = places
         self._columns: dict[str, Sequence[Any]] = dict(columns or {})
         self._mappings = mappings
+        self._plain = plain
 
     def __len__(self) -> int:
         return len(self.places)
@@ -49,35 +52,41 @@ class Alike:
         """Give the spans' values under a key that they have."""
         found = self._columns.get(key)
         if found is None:
-            found = self._columns[key] = list(map(itemgetter(key), self.mappings()))
+            found = list(map(itemgetter(key), self._mappings or ()))
+            if self._plain is not None:
+                found = self._plain(found)
+            self._columns[key] = found
         return found
 
     def mappings(self) -> Sequence[Mapping[str, Any]]:
         """Give the spans' attributes."""
-        if self._mappings is None:
-            values = zip(*(self._columns[key] for key in self.keys), strict=True) if self.keys else [()] * len(self)
-            self._mappings = [dict(zip(self.keys, each, strict=True)) for each in values]
+        if self._mappings is None or self._plain is not None:
+            columns = [self.values(key) for key in self.keys]
+            values = zip(*columns, strict=True) if columns else [()] * len(self)
+            self._mappings, self._plain = [dict(zip(self.keys, each, strict=True)) for each in values], None
         return self._mappings
 
 
-def by_keys(attributes: Sequence[Mapping[str, Any]]) -> list[Alike]:
+def by_keys(
+    attributes: Sequence[Mapping[str, Any]], plain: Callable[[Sequence[Any]], Sequence[Any]] | None = None
+) -> list[Alike]:
     """Group spans by their attribute keys.
 
     Args:
         attributes: The attributes of a batch's spans.
+        plain: What makes values those that a file would give back, where they may be others.
 
     Example:
         >>> [each.keys for each in by_keys([{"a": 1}, {"b": 1}, {"a": 2}])]
         [('a',), ('b',)]
     """
-    keys = list(map(tuple, attributes))
-    if keys and keys.count(keys[0]) == len(keys):
-        return [Alike(keys[0], range(len(keys)), mappings=attributes)]
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for place, found in enumerate(keys):
-        group = groups.get(found)
-        if group is None:
-            groups[found] = [place]
-        else:
-            group.append(place)
-    return [Alike(found, places, mappings=[attributes[place] for place in places]) for found, places in groups.items()]
+    found = list(map(tuple, attributes))
+    different = dict.fromkeys(found)
+    if len(different) == 1:
+        return [Alike(found[0], range(len(found)), mappings=attributes, plain=plain)]
+    places: dict[tuple[str, ...], list[int]] = {keys: [] for keys in different}
+    for place, keys in enumerate(found):
+        places[keys].append(place)
+    return [
+        Alike(keys, some, mappings=[attributes[place] for place in some], plain=plain) for keys, some in places.items()
+    ]

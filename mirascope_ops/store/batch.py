@@ -85,10 +85,9 @@ def batch_of_kept_records(records: Sequence[SpanRecord], resources: codec.Resour
     columns = _turned(records)
     columns[_RESOURCE] = _each(columns[_RESOURCE], resources.read)
     attributes = columns[_ATTRIBUTES]
-    groups = by_keys(attributes)
-    if not all(map(_is_plain, groups)):
-        attributes = list(map(codec.plain, attributes))
-        groups = by_keys(attributes)
+    groups = by_keys(attributes, codec.plain_values)
+    if not all(all(type(key) is str and key.isascii() for key in some.keys) for some in groups):
+        groups = by_keys(list(map(codec.plain, attributes)))
     for place in (_ATTRIBUTES, _EVENTS, _LINKS):
         columns[place] = _texts(columns[place])
     return SpanBatch(columns, groups, encoded=True)
@@ -118,12 +117,6 @@ def batch_of_rows(
     columns[_SAMPLED] = _each(columns[_SAMPLED], lambda sampled: sampled == 1)
     columns[_RESOURCE] = _each(columns[_RESOURCE], resources.__getitem__)
     return SpanBatch(columns, by_keys(codec.decode_all(columns[_ATTRIBUTES])), encoded=True)
-
-
-def _is_plain(some: Alike) -> bool:
-    """Tell whether a file would give back attributes as they are."""
-    named = all(type(key) is str and key.isascii() for key in some.keys)
-    return named and all(codec.are_plain(some.values(key)) for key in some.keys)
 
 
 def _texts(values: Sequence[Any]) -> Sequence[str | None]:

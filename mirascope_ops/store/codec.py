@@ -185,6 +185,16 @@ def are_plain(values: Sequence[Any]) -> bool:
     )
 
 
+def plain_values(values: Sequence[Any]) -> Sequence[Any]:
+    """Give values of attributes as a file would give them back.
+
+    Example:
+        >>> plain_values([2**64, ("a",)])
+        ['18446744073709551616', ['a']]
+    """
+    return values if are_plain(values) else [decode(encode(value)) for value in values]
+
+
 def as_read(span: SpanRecord, resources: Resources) -> SpanRecord:
     """Give a record as a file would give it back.
 

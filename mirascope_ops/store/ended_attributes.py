@@ -7,7 +7,7 @@ of pieces, which takes a fraction of writing it anew, and nothing is made for a 
 from __future__ import annotations
 
 from itertools import repeat
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
@@ -33,7 +33,7 @@ _is_foreign: Final = attrgetter("is_foreign")
 
 
 class Parts(NamedTuple):
-    """For each span the parts of which its attributes are put together (`core.span.EndedSpan`)."""
+    """For each span the parts of which its attributes are put together (`core.ended.EndedSpan`)."""
 
     sites: Sequence[CallSite | None]
     stamps: Sequence[Stamp | None]
@@ -44,7 +44,9 @@ class Parts(NamedTuple):
 
     def at(self, places: Sequence[int]) -> Parts:
         """Give those of some spans."""
-        return Parts._make([part[place] for place in places] for part in self)
+        if len(places) == 1:
+            return Parts._make(part[places[0] : places[0] + 1] for part in self)
+        return Parts._make(map(itemgetter(*places), self))
 
 
 def attributes_of(parts: Parts) -> tuple[Sequence[str | None], list[Alike]]:
@@ -65,8 +67,7 @@ def attributes_of(parts: Parts) -> tuple[Sequence[str | None], list[Alike]]:
     others: list[int] = []
     for places in _by_parts(parts):
         whole = len(places) == len(texts)
-        some = parts if whole else parts.at(places)
-        written = _Written(some)
+        written = _Written(parts if whole else parts.at(places))
         if not written.is_known:
             others += places
             continue
@@ -83,26 +84,31 @@ def attributes_of(parts: Parts) -> tuple[Sequence[str | None], list[Alike]]:
 
 def _by_parts(parts: Parts) -> Iterable[Sequence[int]]:
     """Group spans of which the attributes have the same keys, as far as these parts tell."""
-    found = list(
-        zip(
-            map(id, parts.sites),
-            map(_session_keys, parts.stamps),
-            map(type, parts.arguments),
-            map(type, parts.outputs),
-            map(bool, parts.extras),
-            map(_is_foreign, parts.origins),
-            strict=True,
-        )
-    )
-    if found and found.count(found[0]) == len(found):
-        return [range(len(found))]
-    groups: dict[tuple[Any, ...], list[int]] = {}
+    number = len(parts.sites)
+    if not number:
+        return ()
+    sessions = {
+        id(stamp): _session_keys(stamp)
+        for stamp in dict(zip(map(id, parts.stamps), parts.stamps, strict=True)).values()
+    }
+    told: list[list[Any]] = [
+        list(map(id, parts.sites)),
+        list(map(type, parts.arguments)),
+        list(map(type, parts.outputs)),
+    ]
+    if len(set(sessions.values())) > 1:
+        told.append(list(map(sessions.__getitem__, map(id, parts.stamps))))
+    if any(parts.extras):
+        told.append(list(map(bool, parts.extras)))
+    if shared(parts.origins) is None:
+        told.append(list(map(_is_foreign, parts.origins)))
+    different = [each for each in told if each.count(each[0]) < number]
+    if not different:
+        return (range(number),)
+    found = different[0] if len(different) == 1 else list(zip(*different, strict=True))
+    groups: dict[Any, list[int]] = {each: [] for each in dict.fromkeys(found)}
     for place, each in enumerate(found):
-        group = groups.get(each)
-        if group is None:
-            groups[each] = [place]
-        else:
-            group.append(place)
+        groups[each].append(place)
     return groups.values()
 
 

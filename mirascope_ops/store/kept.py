@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from opentelemetry.trace import StatusCode
 
@@ -96,11 +96,13 @@ def batch_of(spans: Sequence[Kept], resources: codec.Resources) -> SpanBatch:
         spans: The spans.
         resources: Resources that were read before.
     """
-    if all(type(each) is tuple for each in spans):
+    kinds: set[type[Any]] = set(map(type, spans))
+    if kinds == {tuple}:
         # Whatever may be odd about one of them, making its record tells; mostly there is nothing.
         with suppress(Exception):
             return batch_of_ended(spans, resources)
-    return batch_of_kept_records(list(filter(None, map(record_of, spans))), resources)
+    records = spans if kinds == {SpanRecord} else list(filter(None, map(record_of, spans)))
+    return batch_of_kept_records(cast("Sequence[SpanRecord]", records), resources)
 
 
 def in_traces(spans: Iterable[Kept], traces: Collection[TraceKey]) -> list[Kept]:
