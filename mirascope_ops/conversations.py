@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
@@ -70,7 +71,7 @@ class Conversation(Sequence[ConversationTurn]):
         """Return the conversation as a terminal shows it, at most some 40,000 characters; what was cut is said."""
         from mirascope_ops.views.text_conversation import conversation_text
 
-        return conversation_text(self._talk())
+        return conversation_text(self._talk)
 
     def to_markdown(self, path: str | os.PathLike[str] | None = None, *, limit: int = 40_000) -> str:
         """Return the conversation as Markdown.
@@ -94,7 +95,7 @@ class Conversation(Sequence[ConversationTurn]):
         from mirascope_ops.store import files
         from mirascope_ops.views.markdown_conversation import conversation_markdown
 
-        text = conversation_markdown(self._talk(), limit=limit)
+        text = conversation_markdown(self._talk, limit=limit)
         if path is not None:
             with files.written(Path(path).expanduser()) as file:
                 file.write(text.encode())
@@ -119,7 +120,7 @@ class Conversation(Sequence[ConversationTurn]):
         from mirascope_ops.views.html_conversation import conversation_html
         from mirascope_ops.views.html_page import page_html
 
-        place, talk = Path(path).expanduser(), self._talk()
+        place, talk = Path(path).expanduser(), self._talk
         with files.written(place) as file:
             file.write(page_html(title or talk.title, conversation_html(talk)).encode())
         return place
@@ -141,6 +142,7 @@ class Conversation(Sequence[ConversationTurn]):
         """Show the conversation here: as the output of a notebook's cell, or as text in a terminal."""
         backend.get().show(self)
 
+    @functools.cached_property
     def _talk(self) -> Talk:
         from mirascope_ops.views.conversation import Talk
 
@@ -162,7 +164,7 @@ class Conversation(Sequence[ConversationTurn]):
         from mirascope_ops.views.bundle import bundle, chosen
         from mirascope_ops.views.html_conversation import conversation_html
 
-        return chosen(bundle(self.to_text(), conversation_html(self._talk()), self._data()), include, exclude)
+        return chosen(bundle(self.to_text(), conversation_html(self._talk), self._data()), include, exclude)
 
     def __repr__(self) -> str:
         return f"Conversation of {len(self):,} {'turn' if len(self) == 1 else 'turns'}"
