@@ -210,6 +210,16 @@ def files_give_spans() -> None:
     ops.spans().to_otlp("spans", format="xml")  # pyright: ignore[reportArgumentType]
 
 
+def conversations_are_read() -> None:
+    conversation = ops.get_session("a").conversation()
+    assert_type(conversation, ops.Conversation)
+    assert_type(conversation[:3], ops.Conversation)
+    assert_type(ops.traces().conversation()[0].messages[0].content, str)
+    assert_type(conversation.to_html("talk.html"), Path)
+    assert_type(conversation.to_text(), str)
+    ops.sessions().review(by="turn")  # pyright: ignore[reportArgumentType]
+
+
 def a_listener_tells_where_to_send() -> None:
     with ops.listen(port=4318) as listener:
         assert_type(listener, ops.Listener)
