@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mirascope_ops.receiver.bodies import Received
     from mirascope_ops.receiver.server import Server
 
+_PROXIES: Final = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 _SOON: Final = "500"  # ms; exporters wait five seconds by default, and whoever looks would not find the spans
 
 
@@ -98,6 +100,7 @@ class Listener:
         soon there.
         """
         return {
+            **_past_proxies(self.host),
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": self.endpoint,
             "OTEL_EXPORTER_OTLP_TRACES_HEADERS": f"Authorization=Bearer%20{quote(self.token, safe='')}",
             "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
@@ -173,6 +176,15 @@ class Listener:
             ("an exporter", "OTLPSpanExporter(listener.endpoint, headers=listener.headers)"),
             ("stop", "listener.close()"),
         ]
+
+
+def _past_proxies(host: str) -> dict[str, str]:
+    """Give the variables that lead past a proxy, where the environment names one."""
+    if not any(os.environ.get(name) for name in _PROXIES):
+        return {}
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    value = f"{known},{host}" if known else host
+    return {"NO_PROXY": value, "no_proxy": value}
 
 
 def _is_loopback(host: str) -> bool:

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Final
 
 from mirascope_ops._optional import require
 from mirascope_ops.core import backend
+from mirascope_ops.core.pipeline import SCOPE_NAME
 from mirascope_ops.exceptions import ConfigurationError, StoreError
 from mirascope_ops.receiver.listener import Listener
 from mirascope_ops.store import recorder
+from mirascope_ops.store.records import SpanQuery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mirascope_ops.receiver.bodies import Received
+    from mirascope_ops.store.protocol import Store
+    from mirascope_ops.store.records import SpanRecord
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{16,512}")
 
@@ -106,10 +110,24 @@ def _write(found: Sequence[Received]) -> None:
     if not active.recording:
         raise StoreError("recording is switched off")
     active.write_records(
-        [span for one in found for span in one.spans],
+        _without_copies([span for one in found for span in one.spans], active.store),
         [run for one in found for run in one.runs],
         [annotation for one in found for annotation in one.annotations],
     )
+
+
+def _without_copies(spans: list[SpanRecord], store: Store) -> list[SpanRecord]:
+    """Leave out spans of this library that the store has from the process which recorded them.
+
+    A service on the same machine writes the same file by default, and may send its spans as well: what comes by OTLP
+    does not tell the entry into the session, nor the notebook's cell.
+    """
+    traces = {span.trace_id for span in spans if span.scope == SCOPE_NAME and span.run_id is None}
+    if not traces:
+        return spans
+    known = store.spans(SpanQuery(trace_ids=sorted(traces)))
+    there = {span[:2] for span in known if span.run_id is not None and span.end is not None}
+    return [span for span in spans if span[:2] not in there]
 
 
 class _Forks:

@@ -28,7 +28,7 @@ def ask(question):
 
 def came(name, session):
     deadline = time.monotonic() + 60
-    while not {{"ask", name}} <= {{span.name for span in ops.get_session(session).spans}}:
+    while name not in {{span.name for span in ops.get_session(session).spans}}:
         assert time.monotonic() < deadline, ops.spans()
         time.sleep(0.05)
 """
@@ -68,6 +68,19 @@ def test_a_notebook_and_a_service_that_it_calls_are_one_tree(listening, kind):
     assert "server" in {row[5] for row in rows if row[0].startswith("GET")}
     masked = listening.value("[s.attributes['api_key'] for s in trace.spans if 'api_key' in s.attributes]")
     assert masked == (["[masked]"] if kind == "plain" else [])
+
+
+def test_a_service_that_only_keeps_the_header_joins_the_session_without_a_trace(listening):
+    variable = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST"
+    listening.run(f"os.environ['{variable}'] = 'X-Mirascope-Session-Id'\nservice, url = start('plain')")
+    listening.run("ask = ask.__wrapped__")  # which traces nothing
+    called = listening.run("%%ops_session by-header -q\nask('When does the ferry leave?')")
+    waited = listening.run("came('look_up', 'by-header')\nservice.terminate()\nservice.communicate()\nNone")
+
+    assert called.result == "'When does the ferry leave? At six.'"
+    assert waited.status == "ok", waited.traceback
+    services = listening.value("{s.service for s in ops.get_session('by-header').spans}")
+    assert services == {"answers"}
 
 
 def test_spans_come_in_while_a_cell_blocks_the_kernel(listening):

@@ -249,7 +249,7 @@ FIELDS = (
 )  # fmt: skip
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(fields=st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=4))
 def test_any_value_in_any_field_costs_that_span_at_most(fields):
     found = received(json.dumps(request(fields, {})).encode(), Encoding.JSON)

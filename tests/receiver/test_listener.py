@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import requests
 from google.rpc.status_pb2 import Status
 from made_requests import TRACE, attributes, protobuf, request
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -323,7 +325,8 @@ class Store(MemoryStore):
 
 
 @pytest.fixture
-def store(recorded):
+def store(recorded, monkeypatch):
+    monkeypatch.setattr(server, "_PATIENCE", 60.0)  # a busy machine is no store that takes long
     made = Store()
     with replaced(Recorder(made)):
         yield made
@@ -374,7 +377,7 @@ def test_one_body_that_cannot_be_stored_costs_no_other_body(store, listener, pos
 
 def test_where_no_more_can_wait_exporters_are_told_when_to_come_again(store, listener, recorded, until):
     store.go.clear()
-    listener._server.turns.measured(1, 1.0)  # it takes long, says the past
+    listener._server.turns.measured(1, 1000.0)  # it takes long, says the past
     headers = {**listener.headers, "Content-Type": "application/x-protobuf"}
     answers = []
 
@@ -431,6 +434,27 @@ def test_who_hangs_up_costs_nothing(store, listener, until):
 
     until(lambda: listener.stats().waiting_bytes == 0)
     until(lambda: listener.stats().received == 3)
+
+
+def test_a_copy_of_what_this_store_recorded_itself_does_not_take_its_place(listener, post):
+    """A service on this machine may write the same file, and send its spans as well."""
+    with ops.session(id="user-1") as session, ops.span("ours") as ours:
+        pass
+    copy = {
+        "traceId": ours.trace_id,
+        "spanId": ours.span_id,
+        "name": "ours",
+        "attributes": attributes(session__id="user-1"),
+    }
+    body = request(copy, {"traceId": ours.trace_id, "name": "another"})
+    body["resourceSpans"][0]["scopeSpans"][0]["scope"] = {"name": "mirascope_ops"}
+
+    answer = post(body)
+
+    assert answer.json() == {}
+    kept = {span.name: span.run_id for span in ops.get_trace(ours.trace_id).spans}
+    assert kept["ours"] == session.run_id
+    assert set(kept) == {"ours", "another"}
 
 
 def test_a_store_that_takes_the_place_of_another_is_written(recorded, listener, post):
@@ -606,6 +630,16 @@ def test_its_addresses_are_those_that_exporters_take(recorded):
     assert environment["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] == listener.endpoint
     assert environment["OTEL_EXPORTER_OTLP_TRACES_HEADERS"] == "Authorization=Bearer%20a-token%2Bwith%2Fodd%3Dchars%25"
     assert all(isinstance(value, str) for value in environment.values())
+
+
+def test_a_process_behind_a_proxy_sends_here_directly(listener, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "intranet.example")
+    for name, value in listener.environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert os.environ["NO_PROXY"] == os.environ["no_proxy"] == "intranet.example,127.0.0.1"
+    assert requests.post(listener.endpoint, json={}, headers=listener.headers, timeout=30).status_code == 200
 
 
 def test_it_listens_on_ipv6_too(recorded):
