@@ -30,6 +30,10 @@ _NOBODY: Final = -1
 _PAIR: Final = 2
 # More spans are not worth the wait for a page that few will read.
 _MOST_STATIC: Final = 5_000
+# A larger payload is no part of the widget's state: it would be in the way of the model that the browser has to make,
+# and in every notebook that is saved with the state of its widgets. The browser asks for it, and gets it in parts.
+_IN_STATE: Final = 500_000
+_PART: Final = 4_000_000
 _HIDDEN: Final = {"kinds": "kind", "statuses": "status", "names": "name"}
 
 
@@ -51,6 +55,7 @@ class Timeline(anywidget.AnyWidget):
     """
 
     data = traitlets.Bytes(b"").tag(sync=True)
+    payload = traitlets.Dict({"bytes": 0, "revision": 0}).tag(sync=True)
     lanes = traitlets.Enum(("session", "depth", "thread", "name"), default_value="session").tag(sync=True)
     color = traitlets.Enum(("kind", "status", "cost", "name"), default_value="kind").tag(sync=True)
     view = traitlets.Enum(("time", "flame"), default_value="time").tag(sync=True)
@@ -64,7 +69,7 @@ class Timeline(anywidget.AnyWidget):
     def __init__(self, spans: Iterable[SpanRow], options: TimelineOptions, bundle: Bundle) -> None:
         self._shown: TimelineData = timeline_data(spans)
         self._esm, self._css = bundle
-        super().__init__(data=self._shown.payload, **options._replace(height=options.height or 0)._asdict())
+        super().__init__(**self._told(), **options._replace(height=options.height or 0)._asdict())
         cast("Any", self).on_msg(self._receive)
 
     @property
@@ -97,7 +102,19 @@ class Timeline(anywidget.AnyWidget):
         self._shown = timeline_data(spans)
         if self.selected_span >= len(self._shown.spans):
             self.selected_span = _NOBODY
-        self.data = self._shown.payload
+        with cast("Any", self).hold_sync():
+            for name, value in self._told().items():
+                setattr(self, name, value)
+
+    def _told(self) -> dict[str, Any]:
+        """What the state says of the payload: all of it, or how much there is to ask for."""
+        payload = self._shown.payload
+        revision: int = self.payload["revision"] + 1 if self.payload["bytes"] else 1
+        is_large = len(payload) > _IN_STATE
+        return {
+            "data": b"" if is_large else payload,
+            "payload": {"bytes": len(payload) if is_large else 0, "revision": revision},
+        }
 
     @traitlets.validate("selected_span")
     def _check_span(self, proposal: Any) -> int:
@@ -127,19 +144,28 @@ class Timeline(anywidget.AnyWidget):
             return
         message = cast("dict[str, Any]", content)
         request = message.get("request")
-        if message.get("type") != "detail" or not isinstance(request, int):
+        if message.get("type") not in {"detail", "data"} or not isinstance(request, int):
             return
         try:
+            if message["type"] == "data":
+                self._send_payload(message, request)
+                return
             answer = {"type": "detail", "detail": self._detail(message)}
         except Exception as error:  # the browser waits for an answer, and no click may fail in the kernel
             _logger.debug("A timeline could not tell of a span.", exc_info=True)
             answer = {"type": "error", "message": one_line(f"{type(error).__name__}: {error}", 200)}
         cast("Any", self).send({"version": 1, "request": request, **answer})
 
+    def _send_payload(self, message: Mapping[str, Any], request: int) -> None:
+        _check_version(message)
+        whole = memoryview(self._shown.payload)
+        for at in range(0, len(whole), _PART):
+            told = {"version": 1, "request": request, "type": "data", "at": at, "bytes": len(whole)}
+            cast("Any", self).send(told, buffers=[whole[at : at + _PART]])
+
     def _detail(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         place = message.get("span")
-        if message.get("version") != 1:
-            raise ValueError("this message has a version that is not understood: run the cell again")
+        _check_version(message)
         if not isinstance(place, int) or not 0 <= place < len(self._shown.spans):
             raise ValueError("there is no such span")
         return timeline_detail(self._shown.spans[place])
@@ -159,6 +185,11 @@ class Timeline(anywidget.AnyWidget):
     def __repr__(self) -> str:
         number = len(self._shown.spans)
         return f"Timeline of {number:,} {'span' if number == 1 else 'spans'}"
+
+
+def _check_version(message: Mapping[str, Any]) -> None:
+    if message.get("version") != 1:
+        raise ValueError("this message has a version that is not understood: run the cell again")
 
 
 def _is_hidden(row: SpanRow, hidden: Mapping[str, set[str]]) -> bool:

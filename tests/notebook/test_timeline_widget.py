@@ -111,6 +111,27 @@ def test_what_is_no_request_is_left_alone(widget, sent, message):
     assert sent == []
 
 
+def test_a_large_payload_is_no_state_and_is_told_in_parts_on_request(spans, monkeypatch):
+    monkeypatch.setattr("mirascope_ops.notebook.timeline._IN_STATE", 100)
+    monkeypatch.setattr("mirascope_ops.notebook.timeline._PART", 64)
+    widget = Timeline(spans, TimelineOptions(), BUNDLE)
+    parts = []
+    monkeypatch.setattr(widget, "send", lambda content, buffers=None: parts.append((content, buffers)))
+    whole = widget._shown.payload
+
+    widget._receive(widget, {"type": "data", "version": 1, "request": 3}, [])
+
+    assert widget.data == b""
+    assert widget.payload == {"bytes": len(whole), "revision": 1}
+    assert b"".join(bytes(buffer) for _, (buffer,) in parts) == whole
+    assert [content["at"] for content, _ in parts] == list(range(0, len(whole), 64))
+    assert {(content["type"], content["request"], content["bytes"]) for content, _ in parts} == {
+        ("data", 3, len(whole))
+    }
+    widget.update(spans[:1])
+    assert widget.payload["revision"] == 2
+
+
 def test_other_spans_can_be_shown_later(widget, spans):
     before = widget.data
     widget.selected_span = 2

@@ -104,6 +104,11 @@ export class Panel {
     this.fill(note(reason));
   }
 
+  /** Why there is nothing to show yet. */
+  waits(reason: string): void {
+    this.show(element("h4", {}, "Timeline"), note(reason));
+  }
+
   /** A node of the flame view. */
   node(flame: Flame, node: number, all: number): void {
     const { spans } = flame;

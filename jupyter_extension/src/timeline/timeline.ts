@@ -100,6 +100,10 @@ export class Timeline implements Stage, Controls {
     const observer = new ResizeObserver(() => (this.theme.background ? this.moved() : this.themed()));
     observer.observe(this.stageBox);
     this.root.addEventListener("pointerdown", (event) => this.toolbar.pressed(event.target));
+    // Notebook 7 asks the element that has the focus itself whether its shortcuts hold there, before those around it.
+    this.root.addEventListener("focusin", (event) => {
+      if (event.target instanceof Element) event.target.setAttribute("data-lm-suppress-shortcuts", "true");
+    });
     this.endings.push(
       () => observer.disconnect(),
       watchTheme(() => this.themed()),
@@ -111,6 +115,11 @@ export class Timeline implements Stage, Controls {
   /** Shows a payload; a later one keeps the window and what is chosen where it can. */
   load(bytes: Uint8Array): void {
     this.show(decode(bytes));
+  }
+
+  /** Says why there is nothing to see yet. */
+  wait(reason: string): void {
+    if (!this.all) this.panel.waits(reason);
   }
 
   /** Shows spans; later ones keep the window and what is chosen. `moved` has for each place before the one now. */
