@@ -90,6 +90,10 @@ def value_texts(names: Sequence[str], columns: Sequence[Sequence[Any]], rest: st
 
 
 def _written(column: Sequence[Any]) -> Iterable[str]:
-    if set(map(type, column)) == {int}:
+    kinds: set[type[Any]] = set(map(type, column))
+    if kinds == {int}:
+        different = set(column)
+        if len(different) * 2 <= len(column):
+            return map({value: str(value) for value in different}.__getitem__, column)
         return map(str, column)
     return map(bytes.decode, map(_dumps, column))

@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind
 from mirascope_ops.core.ended import assemble
 from mirascope_ops.store import codec, masked
 from mirascope_ops.store.batch import SpanBatch
-from mirascope_ops.store.ended_attributes import Parts, attributes_of
+from mirascope_ops.store.ended_attributes import Parts, Sessions, attributes_of
 from mirascope_ops.store.records import EventRecord, LinkRecord, RunRecord, SpanRecord
 from mirascope_ops.store.same import Same, shared
 
@@ -117,12 +117,14 @@ def batch_of_ended(spans: Sequence[EndedSpan], resources: codec.Resources) -> Sp
         sites, names, traces, ids, parents, starts, ends, codes, messages, stamps, cells, arguments, outputs, extras,
         events, links, kinds, flags, origins,
     ) = zip(*spans, strict=True)  # fmt: skip
-    if not (_are_times(starts) and _are_times(ends)):
-        raise ValueError("a start or an end is no time")
-    session, run, session_attributes = _told(stamps, lambda stamp: (stamp.session_id, stamp.run_id, stamp.attributes))
+    sessions = Sessions(stamps)
+    session, run, session_attributes = sessions.columns
     cell, execution_count, notebook = _told(cells, lambda cell: (cell.id, cell.execution_count, cell.notebook))
     service, scope, resource = _told(origins, lambda origin: _origin(origin, resources), read=_as_it_is)
-    texts, groups = attributes_of(Parts(sites, stamps, arguments, outputs, extras, origins))
+    parts = Parts(
+        sites, stamps, arguments, outputs, extras, origins, session, session_attributes, sessions.keys, sessions.texts
+    )
+    texts, groups = attributes_of(parts)
     return SpanBatch(
         (
             _each(traces, "{:032x}".format),
@@ -130,8 +132,8 @@ def batch_of_ended(spans: Sequence[EndedSpan], resources: codec.Resources) -> Sp
             _parent_ids(parents),
             _each(names, codec.clean),
             _told(kinds, lambda kind: (_KINDS[kind],))[0],
-            starts,
-            ends,
+            array("q", starts),  # fails where one is no time
+            array("q", ends),
             _each(codes, _STATUSES.__getitem__),
             _each(messages, lambda message: codec.clean(masked.message(message) if message else "")),
             session, run, session_attributes, cell, execution_count, notebook,
@@ -144,10 +146,6 @@ def batch_of_ended(spans: Sequence[EndedSpan], resources: codec.Resources) -> Sp
         groups,
         encoded=True,
     )  # fmt: skip
-
-
-def _are_times(values: Sequence[Any]) -> bool:
-    return set(map(type, values)) == {int} and min(values) >= codec.MIN_INT and max(values) <= codec.MAX_INT
 
 
 def _span_ids(numbers: Sequence[int]) -> list[str]:
@@ -169,7 +167,7 @@ def _each(values: Sequence[Any], read: Callable[[Any], Any]) -> Sequence[Any]:
     known = {value: read(value) for value in set(values)}
     if len(known) == 1:
         return Same(known[values[0]], len(values))
-    return [known[value] for value in values]
+    return list(map(known.__getitem__, values))
 
 
 def _told(

@@ -19,7 +19,7 @@ from mirascope_ops.store.alike import Alike, by_keys
 from mirascope_ops.store.same import Same, shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mirascope_ops.core.pipeline import Origin
     from mirascope_ops.core.session import Stamp
@@ -32,8 +32,57 @@ _SIMPLE: Final = frozenset((type(None), str, bool, int))  # results that need no
 _is_foreign: Final = attrgetter("is_foreign")
 
 
+class Sessions:
+    """What spans tell of their sessions, looked at once for each session.
+
+    Args:
+        stamps: The spans' stamps, None for spans outside of sessions.
+
+    Attributes:
+        columns: The spans' session ids, run ids and session attributes.
+        keys: For each span how many attribute keys its session gives it.
+        texts: For each span these keys and their values, as they go into the text of its attributes.
+    """
+
+    def __init__(self, stamps: Sequence[Stamp | None]) -> None:
+        number = len(stamps)
+        if (one := shared(stamps)) is not None:
+            told, keys_of, text = _told(one.value)
+            self.columns: list[Sequence[Any]] = [Same(value, number) for value in told]
+            self.keys: Sequence[int] = Same(keys_of, number)
+            self.texts: Sequence[str] = Same(text, number)
+            return
+        places = list(map(id, stamps))
+        known = {place: _told(stamp) for place, stamp in dict(zip(places, stamps, strict=True)).items()}
+        columns = list(zip(*map(known.__getitem__, places), strict=True))
+        self.columns = list(zip(*columns[0], strict=True)) if columns else [(), (), ()]
+        self.keys, self.texts = columns[1:] if columns else ((), ())
+
+
+def _told(stamp: Stamp | None) -> tuple[tuple[Any, Any, Any], int, str]:
+    if stamp is None:
+        return (None, None, None), 0, ""
+    session, attributes = codec.clean(stamp.session_id), codec.clean(stamp.attributes)
+    values = (session, session) if attributes is None else (session, session, attributes)
+    text = "".join(_BEGINNING[key] + codec.encode(value) for key, value in zip(_SESSION, values, strict=False))
+    return (session, codec.clean(stamp.run_id), attributes), len(values), text
+
+
 class Parts(NamedTuple):
-    """For each span the parts of which its attributes are put together (`core.ended.EndedSpan`)."""
+    """For each span the parts of which its attributes are put together (`core.ended.EndedSpan`).
+
+    Attributes:
+        sites: The traced functions.
+        stamps: The sessions.
+        arguments: Captured arguments.
+        outputs: Captured results.
+        extras: What was set on the span.
+        origins: Where it comes from.
+        session_ids: As `Sessions` has them.
+        session_attributes: As `Sessions` has them.
+        session_keys: As `Sessions` has them.
+        session_texts: As `Sessions` has them.
+    """
 
     sites: Sequence[CallSite | None]
     stamps: Sequence[Stamp | None]
@@ -41,12 +90,17 @@ class Parts(NamedTuple):
     outputs: Sequence[Any]
     extras: Sequence[Mapping[str, Any] | None]
     origins: Sequence[Origin]
+    session_ids: Sequence[str | None]
+    session_attributes: Sequence[str | None]
+    session_keys: Sequence[int]
+    session_texts: Sequence[str]
 
     def at(self, places: Sequence[int]) -> Parts:
         """Give those of some spans."""
         if len(places) == 1:
             return Parts._make(part[places[0] : places[0] + 1] for part in self)
-        return Parts._make(map(itemgetter(*places), self))
+        choose: Callable[[Any], Sequence[Any]] = itemgetter(*places)
+        return Parts._make(Same(part.value, len(places)) if isinstance(part, Same) else choose(part) for part in self)
 
 
 def attributes_of(parts: Parts) -> tuple[Sequence[str | None], list[Alike]]:
@@ -59,7 +113,7 @@ def attributes_of(parts: Parts) -> tuple[Sequence[str | None], list[Alike]]:
         For each span the text that a file keeps, and the spans by their attribute keys.
 
     Example:
-        >>> attributes_of(Parts((), (), (), (), (), ()))
+        >>> attributes_of(Parts((), (), (), (), (), (), (), (), (), ()))
         ([], [])
     """
     texts: list[str | None] = [None] * len(parts.sites)
@@ -87,17 +141,13 @@ def _by_parts(parts: Parts) -> Iterable[Sequence[int]]:
     number = len(parts.sites)
     if not number:
         return ()
-    sessions = {
-        id(stamp): _session_keys(stamp)
-        for stamp in dict(zip(map(id, parts.stamps), parts.stamps, strict=True)).values()
-    }
     told: list[list[Any]] = [
         list(map(id, parts.sites)),
         list(map(type, parts.arguments)),
         list(map(type, parts.outputs)),
     ]
-    if len(set(sessions.values())) > 1:
-        told.append(list(map(sessions.__getitem__, map(id, parts.stamps))))
+    if shared(parts.session_keys) is None:
+        told.append(list(parts.session_keys))
     if any(parts.extras):
         told.append(list(map(bool, parts.extras)))
     if shared(parts.origins) is None:
@@ -112,15 +162,10 @@ def _by_parts(parts: Parts) -> Iterable[Sequence[int]]:
     return groups.values()
 
 
-def _session_keys(stamp: Stamp | None) -> int:
-    """Tell how many keys a session gives to its spans."""
-    return 0 if stamp is None else 2 if stamp.attributes is None else 3
-
-
 def _one_by_one(parts: Parts, places: Sequence[int], texts: list[str | None]) -> list[Alike]:
     """Put together the attributes of spans on which something was set."""
     found: list[Mapping[str, Any]] = []
-    for site, stamp, arguments, output, extra, origin in zip(*parts.at(places), strict=True):
+    for site, stamp, arguments, output, extra, origin in zip(*parts.at(places)[:6], strict=True):
         alone = site is None and origin.is_foreign
         found.append(masked.attributes(extra) if alone else assemble(site, stamp, arguments, output, extra))
     for place, text, mapping in zip(places, codec.encode_all(found), found, strict=True):
@@ -146,46 +191,30 @@ class _Written:
         site = parts.sites[0]
         shared_ones: Mapping[str, Any] = {keys.TYPE: "trace"} if site is None else site.attributes
         is_alone = site is None and parts.origins[0].is_foreign
+        output = parts.outputs[0]
         self.is_known = not (is_alone or parts.extras[0] or not shared_ones.keys().isdisjoint(_OURS)) and (
-            type(parts.outputs[0]) in _SIMPLE and (parts.outputs[0] is None or codec.are_plain(parts.outputs))
+            type(output) in _SIMPLE and (output is None or codec.are_plain(parts.outputs))
         )
         if not self.is_known:
             return
         self._pieces.append(codec.encode(shared_ones)[:-1])
         for key, value in codec.plain(shared_ones).items():
             self.columns[key] = Same(value, self._number)
-        if parts.stamps[0] is not None:
-            self._add_sessions(parts.stamps)
+        if parts.session_keys[0]:
+            self._pieces.append(_piece(parts.session_texts))
+            told = (parts.session_ids, parts.session_ids, parts.session_attributes)
+            self.columns.update(zip(_SESSION[: parts.session_keys[0]], map(_column, told), strict=False))
         if site is not None and parts.arguments[0] is not None:
             types, values = site.describe_all(parts.arguments)  # type: ignore[arg-type]
             self._add(keys.ARG_TYPES, types)
             self._add(keys.ARG_VALUES, values)
-        if parts.outputs[0] is not None:
+        if output is not None:
             self._add(keys.OUTPUT, parts.outputs)
 
     def texts(self) -> list[str | None]:
         """Give the text of each span."""
         pieces: list[Iterable[str]] = [repeat(piece) if isinstance(piece, str) else piece for piece in self._pieces]
         return list(map("".join, zip(*pieces, repeat("}", self._number), strict=False)))
-
-    def _add_sessions(self, stamps: Sequence[Any]) -> None:
-        """Add what the spans tell of their sessions, which is written once for each session."""
-        places = list(map(id, stamps if shared(stamps) is None else stamps[:1]))
-        told: dict[int, tuple[Any, ...]] = {}
-        texts: dict[int, str] = {}
-        named = _SESSION[: _session_keys(stamps[0])]
-        for place, stamp in dict(zip(places, stamps, strict=False)).items():
-            session = codec.clean(stamp.session_id)
-            told[place] = values = (session, session, codec.clean(stamp.attributes))
-            written = zip(named, values, strict=False)
-            texts[place] = "".join(_BEGINNING[key] + codec.encode(value) for key, value in written)
-        if len(places) == 1:
-            self._pieces.append(texts[places[0]])
-            columns: Iterable[Sequence[Any]] = (Same(value, self._number) for value in told[places[0]])
-        else:
-            self._pieces.append(list(map(texts.__getitem__, places)))
-            columns = zip(*map(told.__getitem__, places), strict=True)
-        self.columns.update(zip(named, columns, strict=False))
 
     def _add(self, key: str, values: Sequence[Any]) -> None:
         """Add a key with its values, which are plain."""
@@ -195,3 +224,13 @@ class _Written:
             self._pieces += (_BEGINNING[key], list(map(bytes.decode, map(orjson.dumps, values))))
         else:
             self._pieces.append(_BEGINNING[key] + orjson.dumps(one.value).decode())
+
+
+def _column(values: Sequence[Any]) -> Sequence[Any]:
+    one = shared(values)
+    return values if one is None else one
+
+
+def _piece(texts: Sequence[str]) -> str | Sequence[str]:
+    one = shared(texts)
+    return texts if one is None else one.value

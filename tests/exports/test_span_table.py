@@ -18,6 +18,7 @@ from mirascope_ops.analysis.arrow import spans_table
 from mirascope_ops.analysis.frames import spans_frame
 from mirascope_ops.analysis.normalise import normalise, table_of
 from mirascope_ops.analysis.table import SpanTable, chosen_spans
+from mirascope_ops.store import memory, sqlite
 from mirascope_ops.store.memory import MemoryStore
 from mirascope_ops.store.records import AnnotationRecord, EventRecord, SpanQuery
 from mirascope_ops.store.sqlite import SqliteStore
@@ -60,12 +61,16 @@ def judged(draw, spans):
 
 
 def tables(store):
-    """The spans of a store by column, packed as if they were many, and not."""
+    """The spans of a store by column: as few, packed as if they were many, and so in several batches."""
     annotations = store.annotations(None)
-    unpacked = table_of(store.batches(SpanQuery()), annotations)
+    found = [table_of(store.batches(SpanQuery()), annotations)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gathered, "_MANY", 2)
-        return unpacked, table_of(store.batches(SpanQuery()), annotations)
+        found.append(table_of(store.batches(SpanQuery()), annotations))
+        for place in (gathered, "_CHUNK"), (memory, "BATCH"), (sqlite, "BATCH"):
+            patch.setattr(*place, 2)
+        found.append(table_of(store.batches(SpanQuery()), annotations))
+    return found
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -109,6 +114,29 @@ def test_parts_of_a_table_are_parts_of_its_rows(data, spans):
         assert said(list(with_events)) == said([row for row in rows if row.events])
         few = chosen_spans(table, wanted.__contains__, "status")
         assert said(list(few)) == said([row for row in rows if row.status in wanted])
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(spans=stored())
+def test_what_a_batch_tells_key_by_key_are_its_spans_attributes(spans):
+    with tempfile.TemporaryDirectory() as folder:
+        file = SqliteStore(Path(folder) / "spans.db")
+        for store in (MemoryStore(), file):
+            store.write(spans)
+            for batch in store.batches(SpanQuery()):
+                told = {place: mapping for some in batch.groups for place, mapping in attributes_in(some)}
+                assert said([told[place] for place in range(len(batch))]) == said(
+                    [batch.record(place).attributes for place in range(len(batch))]
+                )
+        file.close()
+
+
+def attributes_in(some):
+    """The attributes of spans with the same keys, by place; each value is read by its key."""
+    columns = [some.values(key) for key in some.keys]
+    rows = [dict(zip(some.keys, values, strict=True)) for values in zip(*columns, strict=True)]
+    assert said(some.mappings()) == said(rows or [{}] * len(some))
+    return zip(some.places, some.mappings(), strict=True)
 
 
 @pytest.fixture

@@ -144,6 +144,17 @@ def test_by_column_spans_are_what_they_are_one_by_one(made, session):
     by_column = [batch.record(place) for batch in batches for place in range(len(batch))]
     texts = [row[19:] for batch in batches for row in zip(*batch.columns, strict=True)]
     assert repr(by_column) == repr(one_by_one)
+    by_key = [
+        sorted(
+            (place, repr(mapping))
+            for some in batch.groups
+            for place, mapping in zip(some.places, some.mappings(), strict=True)
+        )
+        for batch in batches
+    ]
+    assert by_key == [
+        [(place, repr(batch.record(place).attributes)) for place in range(len(batch))] for batch in batches
+    ]
     assert texts == [codec.span_row(span, None)[19:] for span in one_by_one]
 
 
