@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from tornado.httpserver import HTTPServer
@@ -168,10 +169,14 @@ class Server:
     # -- in the intake's thread --------------------------------------------------------------------------------
 
     def _tell(self, done: Sequence[Done]) -> None:
-        self._loop.call_soon_threadsafe(self._answer, done)
+        self._in_loop(self._answer, done)
 
     def _measured(self, size: int, seconds: float) -> None:
-        self._loop.call_soon_threadsafe(self.turns.measured, size, seconds)
+        self._in_loop(self.turns.measured, size, seconds)
+
+    def _in_loop(self, function: Callable[..., None], *arguments: Any) -> None:
+        with suppress(RuntimeError):  # closed: the store took longer than closing waits, and nobody is there any more
+            self._loop.call_soon_threadsafe(function, *arguments)
 
 
 def _unused(request: object) -> None:

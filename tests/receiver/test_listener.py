@@ -533,6 +533,29 @@ def test_what_waits_when_it_is_closed_is_stored_and_acknowledged(store, listener
     assert len(ops.spans()) == 3
 
 
+def test_closing_does_not_wait_for_ever_for_a_store(store, listener, post, until, monkeypatch):
+    monkeypatch.setattr(server, "_DRAIN_SECONDS", 0.2)
+    store.go.clear()
+    failed = []
+
+    def send():
+        try:
+            post(protobuf(3))
+        except httpx.TransportError as error:
+            failed.append(error)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    until(lambda: listener._server.turns.waiting > 0)
+    listener.close()
+    sender.join()
+    store.go.set()
+    until(lambda: not listener._server.intake._thread.is_alive())
+
+    assert len(failed) == 1  # so that the exporter sends it again, to whoever listens then
+    assert len(ops.spans()) == 3
+
+
 def test_a_program_ends_with_its_listener_open(run_python):
     assert run_python("from mirascope_ops import ops; print(ops.listen().closed)") == "False\n"
 
