@@ -47,6 +47,8 @@ _EMPTY = {_TAGS: (), _ANNOTATIONS: ()}
 _NOTED = (_STATUS, _ERROR_TYPE, _ERROR_MESSAGE, _TTFT, _ANNOTATIONS, _TAGS)
 # What calls a model. Spans around them may tell their tokens again.
 _PRICED = frozenset({"llm", "embedding"})
+# Events that are looked at whatever else is told.
+_TELLING_EVENTS = ("exception", *FIRST_TOKEN_EVENTS)
 
 
 def normalise(records: Sequence[SpanRecord], annotations: Sequence[AnnotationRecord] = ()) -> list[SpanRow]:
@@ -157,9 +159,16 @@ def read(batch: SpanBatch, later: Later) -> tuple[list[Column], list[int]]:
     columns[_DURATION] = _durations(columns[_START], columns[_END])
     wrappers = fill(columns, batch.groups)
     remarkable: list[int] = []
-    if _holds_any(columns[_EVENTS]) or "error" in columns[_STATUS]:
-        told = zip(columns[_EVENTS], columns[_STATUS], strict=True)
-        remarkable = [place for place, (events, status) in enumerate(told) if events or status == "error"]
+    if "error" in columns[_STATUS]:
+        remarkable = [place for place, status in enumerate(columns[_STATUS]) if status == "error"]
+    events = columns[_EVENTS]
+    if not (isinstance(events, Same) and not events.value):
+        # Most events say nothing that a table has a column for: their names tell, also in the text of them all.
+        remarkable += [
+            place
+            for place, each in enumerate(events)
+            if each and (not batch.encoded or any(name in each for name in _TELLING_EVENTS))
+        ]
     for group in batch.groups:
         if plan_of(group.keys).remarkable:
             remarkable += group.places
@@ -197,10 +206,6 @@ def _durations(starts: Column, ends: Column) -> Column:
         None if end is None or not start else end - start if end > start else 0
         for start, end in zip(starts, ends, strict=True)
     ]
-
-
-def _holds_any(values: Column) -> bool:
-    return bool(values.value) if isinstance(values, Same) else any(values)
 
 
 def _fill_users(columns: list[Column]) -> None:

@@ -165,6 +165,18 @@ def test_a_frame_is_made_without_a_single_row(store, monkeypatch):
     assert len(spans[1:]) == 2
 
 
+def test_events_that_tell_something_are_read_among_others(make):
+    store = MemoryStore()
+    names = ["ai.stream.firstChunk", "exception", "gen_ai.user.message", "error"]
+    store.write([make(start=1, events=[EventRecord(name, 5, {"exception.type": "E"})]) for name in names])
+
+    frame = spans_frame(table_of(store.batches(SpanQuery())))
+
+    assert [ttft.value for ttft in frame["ttft"]] == [4, *[pd.NaT.value] * 3]
+    assert frame["error_type"].isna().tolist() == [True, False, True, True]
+    assert frame["status"].tolist() == [row.status for row in normalise(store.spans(SpanQuery()))]
+
+
 def test_a_set_holds_columns_or_rows_and_never_both(store):
     table = table_of(store.batches(SpanQuery()))
     first = table[0]
