@@ -11,12 +11,14 @@ from tests.notebook.lab import open_notebook
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
-SETUP = "%load_ext mirascope_ops\nfrom mirascope_ops import ops\nimport asyncio, time"
+SETUP = "%load_ext mirascope_ops\nfrom mirascope_ops import ops\nimport asyncio, time\nfrom pathlib import Path"
 HOSTILE = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>"
+# A turn ends when the test says so: however slow the machine, what is looked at is there to be looked at.
 LIVE = """%%ops_session {name} --live
 for i in range(3):
     with ops.span("turn", **{{"input.value": {question!r}}}), ops.span("step"):
-        {wait}"""
+        while not Path(f"{name}-{{i}}").exists():
+            {wait}"""
 TALK = f"""for i in range(20):
     asked = f"question {{i}} " + {HOSTILE!r}
     with ops.session("talk"), ops.span("turn", **{{"input.value": asked, "output.value": "answer"}}):
@@ -27,8 +29,8 @@ KEPT = "() => !document.querySelector('.rv .li').textContent.includes('…')"
 def test_a_card_lives_while_its_cell_blocks_and_while_it_awaits(tmp_path):
     cells = [
         SETUP,
-        LIVE.format(name="blocking", wait="time.sleep(2)", question=HOSTILE),
-        LIVE.format(name="awaiting", wait="await asyncio.sleep(2)", question=HOSTILE),
+        LIVE.format(name="blocking", wait="time.sleep(.02)", question=HOSTILE),
+        LIVE.format(name="awaiting", wait="await asyncio.sleep(.02)", question=HOSTILE),
     ]
     with open_notebook(tmp_path, cells, MIRASCOPE_OPS_STORE=":memory:") as lab:
         lab.run_and_wait(0)
@@ -37,7 +39,10 @@ def test_a_card_lives_while_its_cell_blocks_and_while_it_awaits(tmp_path):
             output = lab.output(place)
             output.locator("h4").filter(has_text=f"Session {name} ● running").wait_for()
             output.locator(".go").filter(has_text="so far · in step, turn").wait_for()
+            (tmp_path / f"{name}-0").touch()
             output.locator(".go").filter(has_text="4 spans").wait_for()
+            for turn in (1, 2):
+                (tmp_path / f"{name}-{turn}").touch()
             output.locator(".ok", has_text="✓ ok").wait_for()
             lab.wait_for_cell(place)
             assert output.locator(".go").count() == 0

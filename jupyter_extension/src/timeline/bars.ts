@@ -191,8 +191,9 @@ export class Bars {
     this.context.fillStyle = scene.theme.shade;
     this.context.fillRect(left, y + TOP + HEIGHT - 3, Math.max(0, Math.min(at, right) - left), 3);
     if (at <= left || at >= right) return;
+    // Short, so that it crosses no name.
     this.context.fillStyle = scene.theme.background;
-    this.context.fillRect(at - 0.5, y + TOP, 1.5, HEIGHT);
+    this.context.fillRect(at - 0.5, y + TOP + HEIGHT - 5, 1.5, 5);
   }
 
   private unfinished(scene: Scene, right: number, width: number, y: number): void {

@@ -285,7 +285,7 @@ function legend(spans: Spans, mode: Mode, theme: Theme): HTMLElement[] {
     return listed(
       "Cost of a call",
       element("span", {}, usd(bounds[0]!)),
-      ...theme.heat.map(box),
+      element("span", { class: "heat" }, ...theme.heat.map(box)),
       element("span", {}, usd(bounds[bounds.length - 1]!)),
     );
   }
