@@ -161,10 +161,12 @@ class Conversation(Sequence[ConversationTurn]):
         return {"type": "conversation", "count": len(self), "turns": turns}
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        from mirascope_ops.views.bundle import bundle, chosen
+        from mirascope_ops.views.bundle import MAX_TEXT_BYTES, bundle, chosen
         from mirascope_ops.views.html_conversation import conversation_html
+        from mirascope_ops.views.text_conversation import conversation_text
 
-        return chosen(bundle(self.to_text(), conversation_html(self._talk), self._data()), include, exclude)
+        text = conversation_text(self._talk, MAX_TEXT_BYTES * 4 // 5)  # the newest turns, and room for what is around
+        return chosen(bundle(text, conversation_html(self._talk), self._data()), include, exclude)
 
     def __repr__(self) -> str:
         return f"Conversation of {len(self):,} {'turn' if len(self) == 1 else 'turns'}"

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# One output of a notebook; a saved notebook holds all of them.
-MAX_BYTES = 100_000
+# One output of a notebook, all its forms together; a saved notebook holds all of them.
+MAX_OUTPUT_BYTES = 100_000
+# Its HTML; text and data have the rest (`bundle`).
+MAX_BYTES = 77_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

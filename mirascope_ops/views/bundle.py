@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, cast
 
 from mirascope_ops.views.escape import visible
@@ -12,7 +14,8 @@ from mirascope_ops.views.escape import visible
 DATA_MIME = "application/vnd.mirascope.ops.spans+json"
 # It repeats what the HTML shows, and a saved notebook holds both: so twenty outputs of usual size are a megabyte.
 MAX_DATA_BYTES = 50_000
-_LEAST_DATA_BYTES = 10_000
+_LEAST_DATA_BYTES = 9_000
+MAX_TEXT_BYTES = 13_000
 
 # Values nested deeper than this are told, not shown; it bounds the recursion.
 _MOST_DEPTH = 12
@@ -39,13 +42,15 @@ def bundle(text: str, html: str, data: Mapping[str, Any]) -> dict[str, Any]:
         data: For front ends that draw by themselves. What is not JSON becomes its text, records become objects.
 
     Returns:
-        A MIME bundle. The data is what the others leave of 50 KB, at least 10 KB: strings are cut first, then lists;
-        what was left out is counted under the key "cut".
+        A MIME bundle of at most 100 KB, as the views bound the HTML. Of the text it has the first 13 KB. The data is
+        what the others leave of 50 KB, at least 9 KB: strings are cut first, then lists; what was left out is counted
+        under the key "cut".
 
     Example:
         >>> bundle("one", "<b>one</b>", {"spans": 1})[DATA_MIME]
         {'spans': 1}
     """
+    text = _first_lines(text)
     room = max(_LEAST_DATA_BYTES, MAX_DATA_BYTES - len(html.encode()) - len(text.encode()))
     return {DATA_MIME: _bounded(data, room), "text/html": html, "text/plain": text}
 
@@ -63,6 +68,16 @@ def chosen(
     return {
         mime: form for mime, form in bundled.items() if (not include or mime in include) and mime not in (exclude or ())
     }
+
+
+def _first_lines(text: str) -> str:
+    """As many lines as there is room for."""
+    if len(text) * 4 <= MAX_TEXT_BYTES or len(text.encode()) <= MAX_TEXT_BYTES:
+        return text
+    lines = text.splitlines()
+    sizes = accumulate(len(line.encode()) + 1 for line in lines)
+    kept = bisect_right(list(sizes), MAX_TEXT_BYTES - 100)  # and the line that tells of the others
+    return "\n".join([*lines[:kept], f"… {len(lines) - kept:,} more lines: print(... .to_text()) shows more"])
 
 
 def _bounded(data: Mapping[str, Any], room: int) -> dict[str, Any]:

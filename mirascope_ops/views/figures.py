@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from mirascope_ops._optional import require
 from mirascope_ops.exceptions import OpsError
 from mirascope_ops.views import figure, figures_icicle, figures_names, figures_turns
-from mirascope_ops.views.budget import MAX_BYTES
+from mirascope_ops.views.budget import MAX_OUTPUT_BYTES
 from mirascope_ops.views.figures_theme import Theme, look
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ def _fitting(made: Callable[[int], Figure]) -> Figure:
     while True:
         figure: Any = made(most)
         size = len(figure.to_json().encode())
-        if size <= MAX_BYTES or most <= _FEWEST:
+        if size <= MAX_OUTPUT_BYTES or most <= _FEWEST:
             return figure
-        most = max(_FEWEST, min(most * 9 // 10, most * MAX_BYTES * 19 // (20 * size)))
+        most = max(_FEWEST, min(most * 9 // 10, most * MAX_OUTPUT_BYTES * 19 // (20 * size)))
 
 
 def table(kind: str, spans: Sequence[SpanRow]) -> DataFrame:

@@ -30,18 +30,19 @@ _LIMITS: Final = (4_000, 1_500, 500, 160, 60)
 _MOST_LINE: Final = 200
 
 
-def conversation_text(talk: Talk) -> str:
+def conversation_text(talk: Talk, most: int = _MOST_BYTES) -> str:
     """A conversation as text: the header, then every turn with what was said.
 
     Args:
         talk: The conversation.
+        most: Bytes of the turns, about.
 
     Returns:
-        Lines without a final newline, about 40 KB at most; what was cut is said.
+        Lines without a final newline; what was cut is said.
     """
     if not talk.places:
         return NO_SPANS
-    shown, _ = talk.fit(lambda turn, limit: _turn(turn, talk, limit), _MOST_BYTES, _LIMITS)
+    shown, _ = talk.fit(lambda turn, limit: _turn(turn, talk, limit), most, _LIMITS)
     words, lookup = missing_words(talk, len(shown))
     more = [f"… {words}: {one_line(lookup, 200)}"] if words else []
     end = f"{one_line(talk.source, 160)}.to_pandas() has all messages, whole"

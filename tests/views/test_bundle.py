@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from mirascope_ops.store.records import EventRecord
-from mirascope_ops.views.bundle import DATA_MIME, MAX_DATA_BYTES, bundle, chosen
+from mirascope_ops.views.bundle import DATA_MIME, MAX_DATA_BYTES, MAX_TEXT_BYTES, bundle, chosen
 
 
 def data_of(data):
@@ -99,3 +99,14 @@ def test_a_front_end_gets_what_it_asked_for():
     assert list(chosen(found, include=["text/html"])) == ["text/html"]
     assert list(chosen(found, exclude={"text/html"})) == [DATA_MIME, "text/plain"]
     assert chosen(found, include=[], exclude=[]) == found
+
+
+def test_of_a_long_text_the_first_lines_are_kept_and_the_rest_is_told():
+    lines = [f"line {number} é" for number in range(5_000)]
+
+    text = bundle("\n".join(lines), "", {})["text/plain"]
+
+    assert len(text.encode()) <= MAX_TEXT_BYTES
+    *kept, last = text.splitlines()
+    assert kept == lines[: len(kept)]
+    assert last.startswith(f"… {5_000 - len(kept):,} more lines")
