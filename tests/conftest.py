@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -20,6 +21,9 @@ sys.path.insert(0, str(ROOT / "tests"))  # tests are no package: sample_records 
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")
+
+if hasattr(signal, "SIGHUP"):  # under nohup it is ignored, and would be by the programs that tests start
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,6 +13,9 @@ from opentelemetry.trace import NonRecordingSpan
 
 from mirascope_ops import ops
 
+# Mirascope's own ops work where the extra `instrument` is installed: not in the environments of the fast tests.
+needs_instrument = pytest.mark.slow
+
 NOWHERE = NonRecordingSpan(None)  # pyright: ignore[reportArgumentType] - MLflow makes such spans where it records nothing
 
 
@@ -64,6 +67,7 @@ def test_a_session_that_a_span_names_itself_is_listed(key, store, tmp_path):
     assert ops.sessions(attributes={"plan": "pro"}).ids == ["theirs"]
 
 
+@needs_instrument
 def test_a_session_of_mirascopes_own_ops_is_listed():
     ops.configure(tracer_provider=TracerProvider())
 
@@ -73,6 +77,7 @@ def test_a_session_of_mirascopes_own_ops_is_listed():
     assert [(session.id, session.attributes) for session in ops.sessions()] == [("theirs", {"plan": "pro"})]
 
 
+@needs_instrument
 def test_a_session_that_a_span_names_itself_gives_way_to_ours():
     ops.configure(tracer_provider=TracerProvider())
 
@@ -97,7 +102,7 @@ def join(words: list[str], glue: str = " ") -> str:
     return glue.join(words)
 
 
-@pytest.mark.slow  # it needs what the extra `instrument` installs
+@needs_instrument
 def test_what_mirascopes_own_ops_traced_runs_again(monkeypatch):
     monkeypatch.setattr(sys.modules[__name__], "join", theirs.trace(join))
     ops.configure(tracer_provider=TracerProvider())

@@ -28,7 +28,7 @@ FLAGS = [
 ]  # fmt: skip
 SECONDS = 90_000  # milliseconds that anything may take
 # What Notebook 7.6 itself throws while it starts, also where nothing of ours is.
-_NOT_OURS = ("Cannot read properties of undefined (reading 'schema')",)
+_NOT_OURS = {"notebook": "Cannot read properties of undefined (reading 'schema')"}
 _PATHS = {"jupyterlab": "lab/tree", "notebook": "notebooks"}  # of an application's notebooks
 
 
@@ -97,12 +97,12 @@ def _address(server: subprocess.Popen[bytes], folder: Path, token: str) -> str:
 class Page:
     """One notebook in the browser; collects what went wrong in the page and what was asked of other machines."""
 
-    def __init__(self, page: Any, address: str) -> None:
+    def __init__(self, page: Any, address: str, not_ours: str = "") -> None:
         self.page = page
         self.errors: list[str] = []
         self.outside: list[str] = []
         host = address.partition("/{}")[0]
-        page.on("pageerror", lambda error: str(error) in _NOT_OURS or self.errors.append(str(error)))
+        page.on("pageerror", lambda error: str(error) == not_ours or self.errors.append(str(error)))
         page.on(
             "request",
             lambda request: (
@@ -196,7 +196,7 @@ def open_notebook(
             page.set_default_timeout(SECONDS)
             # It may ask for the kernel that the notebook names already.
             page.add_init_script("setInterval(() => document.querySelector('.jp-Dialog .jp-mod-accept')?.click(), 200)")
-            opened = Page(page, address)
+            opened = Page(page, address, _NOT_OURS.get(application, ""))
             page.goto(address.format(f"{_PATHS[application]}/notes.ipynb"))
             page.wait_for_selector(".jp-Notebook .jp-Cell")
             opened.wait_for_kernel()
