@@ -71,10 +71,8 @@ _KEY: Final = re.compile(r'"((?:[^"\\]|\\.)*)":')  # a key of JSON without space
 
 # What stands before a value in a repr (`name=`, `'name': `), and the value. It may be cut off; and where one ends that
 # is a call (`Token('a', 'b')`) nobody knows, so all that follows counts as a part of it.
-_ASSIGNMENT: Final = re.compile(r"""([A-Za-z_][\w.-]*)['"]?(?:=|: )""")
-_VALUE: Final = re.compile(
-    r"""b?'(?:[^'\\]|\\.)*(?:'|$)|b?"(?:[^"\\]|\\.)*(?:"|$)|[^\s,()\[\]{}'"]*[(\[{].*|[^\s,)\]}>]+""", re.DOTALL
-)
+_ASSIGNMENT: Final = r"""([A-Za-z_][\w.-]*)['"]?(?:=|: )"""
+_VALUE: Final = r"""b?'(?:[^'\\]|\\.)*(?:'|$)|b?"(?:[^"\\]|\\.)*(?:"|$)|[^\s,()\[\]{}'"]*[(\[{].*|[^\s,)\]}>]+"""
 
 
 @lru_cache(maxsize=4096)
@@ -170,12 +168,14 @@ def mask_repr(text: str) -> str:
     """
     if not _mentions_secret(text.lower()):
         return text
+    # Compiled here, once by `re` itself: a program's start does not wait for it.
+    assignments, values = re.compile(_ASSIGNMENT), re.compile(_VALUE, re.DOTALL)
     found: list[str] = []
     at = 0
-    while assignment := _ASSIGNMENT.search(text, at):
+    while assignment := assignments.search(text, at):
         found.append(text[at : assignment.end()])
         at = assignment.end()
-        if is_secret(assignment[1]) and (value := _VALUE.match(text, at)):
+        if is_secret(assignment[1]) and (value := values.match(text, at)):
             found.append(MASK)
             at = value.end()
     return "".join(found) + text[at:]

@@ -64,6 +64,8 @@ class Pipeline:
 
     Attributes:
         provider: The provider these are of, or None.
+        installed: The global provider, when somebody looked last; another one where these are pinned.
+        pinned: Whether these hold whatever is installed globally.
         multi: What calls the provider's processors.
         processors: The processors, the very tuple that was seen.
         exporting: Whether there is a processor besides our own.
@@ -75,11 +77,13 @@ class Pipeline:
     """
 
     __slots__ = (
-        "disabled", "exporting", "ids", "limits", "multi", "origin", "pinned", "processors", "provider", "sampler",
+        "disabled", "exporting", "ids", "installed", "limits", "multi", "origin", "pinned", "processors", "provider",
+        "sampler",
     )  # fmt: skip
 
     def __init__(self, provider: Any, *, pinned: bool = False) -> None:
         self.provider = provider
+        self.installed = _installed() if pinned else provider
         self.pinned = pinned
         sdk = _sdk_provider(provider)
         self.multi: Any = getattr(sdk, "_active_span_processor", None) or _NO_PROCESSORS
@@ -146,18 +150,28 @@ def _installed() -> Any:
     return None if isinstance(provider, otel_trace.ProxyTracerProvider) else provider
 
 
+class _Unknown:
+    """Stands for OpenTelemetry's module where that does not tell its global provider: nothing is what this tells."""
+
+    _TRACER_PROVIDER = object()
+
+
+HOLDER: Final[Any] = otel_trace if _HAS_GLOBAL else _Unknown()
 _joining = threading.Lock()  # threads that make their first spans together add one processor
 NONE: Final = Pipeline(None)
 """The settings of a span that has not started."""
-_pipeline = NONE
+latest = NONE
+"""The settings that held when somebody asked last."""
 
 
 def current() -> Pipeline:
-    """Return the settings that hold now; joins a provider that has appeared since the last call."""
-    pipeline = _pipeline
-    if pipeline.multi._span_processors is pipeline.processors and (  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-        pipeline.pinned or (otel_trace._TRACER_PROVIDER if _HAS_GLOBAL else _installed()) is pipeline.provider  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    ):
+    """Return the settings that hold now; joins a provider that has appeared since the last call.
+
+    `Span.start` looks by itself whether those of the last call hold, and calls this where they may not.
+    """
+    pipeline, installed = latest, _installed()
+    if pipeline.multi._span_processors is pipeline.processors and (pipeline.pinned or installed is pipeline.provider):  # noqa: SLF001
+        pipeline.installed = installed
         return pipeline
     return _refresh(pipeline)
 
@@ -181,23 +195,23 @@ def install(provider: Any) -> None:
 
 def pin(provider: Any) -> None:
     """Use this provider from now on, whatever is installed globally; None follows the global one again."""
-    global _pipeline  # noqa: PLW0603 - process-wide, as OpenTelemetry's provider is
-    _pipeline = Pipeline(_installed() if provider is None else provider, pinned=provider is not None)
-    join(_pipeline.provider)
-    _pipeline = Pipeline(_pipeline.provider, pinned=_pipeline.pinned)
+    global latest  # noqa: PLW0603 - process-wide, as OpenTelemetry's provider is
+    latest = Pipeline(_installed() if provider is None else provider, pinned=provider is not None)
+    join(latest.provider)
+    latest = Pipeline(latest.provider, pinned=latest.pinned)
 
 
 def refresh() -> Pipeline:
     """Read the environment and the provider anew; for tests and for `configure`."""
-    return _refresh(_pipeline)
+    return _refresh(latest)
 
 
 def _refresh(old: Pipeline) -> Pipeline:
-    global _pipeline  # noqa: PLW0603 - process-wide, as OpenTelemetry's provider is
+    global latest  # noqa: PLW0603 - process-wide, as OpenTelemetry's provider is
     provider = old.provider if old.pinned else _installed()
     join(provider)
-    _pipeline = Pipeline(provider, pinned=old.pinned)
-    return _pipeline
+    latest = Pipeline(provider, pinned=old.pinned)
+    return latest
 
 
 def join(provider: Any) -> None:

@@ -26,7 +26,7 @@ from mirascope_ops.core.session import CURRENT, KEY, Stamp
 from mirascope_ops.core.summaries import type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from contextvars import Token
     from types import TracebackType
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from mirascope_ops.core.site import CallSite
 
 _NO_ATTRIBUTES: Final[Mapping[str, Any]] = MappingProxyType({})
-_put = cast("Callable[[Context, str, object], None]", dict.__setitem__)  # pyright: ignore[reportUnknownMemberType] - Context forbids item assignment to its users
 _new = object.__new__
 _get, _attach, _reset, _SPAN_KEY = context.get, context.attach_context, context.CONTEXT.reset, context.SPAN_KEY
 
@@ -466,7 +465,10 @@ class Span(LazyReadable):
 
     def start(self) -> None:
         """Start below the current span, in the current session, and become current."""
-        pipe = self._pipe = pipeline.current()
+        pipe = pipeline.latest  # what `pipeline.current` does, without its frame
+        if pipe.multi._span_processors is not pipe.processors or pipeline.HOLDER._TRACER_PROVIDER is not pipe.installed:
+            pipe = pipeline.current()
+        self._pipe = pipe
         self._parent_span = None
         if pipe.disabled:
             self._id = self._trace = self._parent_id = self._start_time = 0
@@ -490,9 +492,7 @@ class Span(LazyReadable):
             self._sample(pipe.sampler, around)
         if len(OPEN) < MAX_OPEN:
             OPEN[number] = self
-        inside = Context(around)
-        _put(inside, _SPAN_KEY, self)
-        self._context_token = _attach(inside)
+        self._context_token = _attach(Context({**around, _SPAN_KEY: self}))
         self._start_time = clock.now()
         if pipe.exporting and self._wire.readable:
             try:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import traceback
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-_OURS: Final = frozenset(str(Path(__file__).with_name(name)) for name in ("tracing.py", "callables.py"))
+_OURS: Final = frozenset(__file__.removesuffix("stacks.py") + name for name in ("tracing.py", "callables.py"))
 
 
 def text_of(error: BaseException) -> str:
