@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import fsum
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -100,5 +101,5 @@ def _usage(span: SpanRow | None, below: Sequence[Usage]) -> Usage:
     own = [] if span is None else [n for n in (span.input_tokens, span.output_tokens) if n is not None]
     return Usage(
         sum(tokens) if tokens else sum(own) if own else None,
-        sum(costs) if costs else None if span is None else span.cost,
+        fsum(costs) if costs else None if span is None else span.cost,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import fsum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirascope_ops._optional import require
@@ -175,7 +176,10 @@ def _reports_tokens(span: SpanRow) -> bool:
 
 def _sum(values: Iterable[Any]) -> Any:
     present = [value for value in values if value is not None]
-    return sum(present) if present else None
+    if not present:
+        return None
+    total = sum(present)
+    return fsum(present) if isinstance(total, float) else total  # `sum` of floats is another one since Python 3.12
 
 
 def _elapsed(pd: Any, nanoseconds: Any) -> Any:

@@ -5,14 +5,29 @@
 export function replaceCard(place: HTMLElement, html: string): void {
   const before = new Map(detailsOf(place).map(([key, details]) => [key, details]));
   const focused = [...before].find(([, details]) => details.querySelector("summary") === document.activeElement)?.[0];
-  const made = document.createElement("template");
-  made.innerHTML = html;
-  place.replaceChildren(made.content);
+  place.replaceChildren(...passive(html));
   for (const [key, details] of detailsOf(place)) {
     const known = before.get(key);
     if (known) details.open = known.open;
     if (key === focused) details.querySelector("summary")?.focus({ preventScroll: true });
   }
+}
+
+const ACTIVE = "script, iframe, object, embed, base, meta, link, form, template";
+
+/**
+ * The nodes of a card, read without running anything. The kernel's side has escaped what came from spans; should it ever
+ * fail to, nothing of it runs here: cards have no scripts, handlers or addresses, so whatever is one goes.
+ */
+function passive(html: string): Node[] {
+  const read = new DOMParser().parseFromString(html, "text/html");
+  for (const active of read.querySelectorAll(ACTIVE)) active.remove();
+  for (const element of read.querySelectorAll("*")) {
+    for (const { name } of [...element.attributes]) {
+      if (/^on|^(xlink:)?href$|^src|^(form)?action$/.test(name)) element.removeAttribute(name);
+    }
+  }
+  return [...read.head.childNodes, ...read.body.childNodes];
 }
 
 /** The details of a card, each with what tells it from the others: its turn, what it is about, and how often that was. */
