@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _MOST_READ: Final = 4 * MAX_BODY  # of a body that is too large: to be told so, its sender must have sent it
 _CLOSED: Final = later(503, "The listener is being closed.", "Closing", 5)
 _CROWDED: Final = later(503, "There are too many connections.", "Too many connections", 2)
+_FULL: Final = 503  # and not 429, at which Python's older exporters (1.38) drop what they sent
 _AT_ONCE: Final = (_CLOSED, _CROWDED)  # without reading the body, which ends the connection
 _NO_ROOM: Final = "More comes than can be stored: send the same again when the header Retry-After says."
 
@@ -78,7 +79,7 @@ class Exchange:
             if self._server.turns.grow(self._size - self._held):
                 self._held = self._size
             else:
-                self._refuse(later(429, _NO_ROOM, "Too many spans", 1))
+                self._refuse(later(_FULL, _NO_ROOM, "Too many spans", 1))
         if self._refused is None:
             self._pieces.append(chunk)
         elif self._size > _MOST_READ:
@@ -130,7 +131,7 @@ class Exchange:
             return _too_large()
         seconds = self._server.turns.come(self._who, length)
         if seconds is not None:
-            return later(429, _NO_ROOM, "Too many spans", seconds)
+            return later(_FULL, _NO_ROOM, "Too many spans", seconds)
         self._held = length
         return None
 

@@ -31,7 +31,7 @@ _IDLE_SECONDS: Final = 600.0
 _BODY_SECONDS: Final = 30.0
 _PATIENCE: Final = 8.0  # seconds until a sender is answered, whatever becomes of its spans
 _DRAIN_SECONDS: Final = 5.0
-_BUSY: Final = frozenset({429, 503})
+_BUSY: Final = 503
 
 
 class Counts:
@@ -47,8 +47,8 @@ class Counts:
     def answered(self, answer: Answer) -> None:
         """Count a request by its answer."""
         self.requests += 1
-        self.refused += answer.status in _BUSY
-        self.bad += answer.status != OK and answer.status not in _BUSY
+        self.refused += answer.status == _BUSY
+        self.bad += answer.status not in (OK, _BUSY)
 
 
 class _Connections(HTTPServer):
