@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -286,10 +285,12 @@ def test_twenty_concurrent_requests_are_each_in_their_own_session(client, record
     assert len(ours(recorded())) == 20
 
 
-def test_the_server_keeps_no_session_after_a_request(client, recorded):
+def test_the_server_keeps_no_session_after_a_request(client, recorded, until):
     client.get("/items/shoe", headers={"X-Session-Id": "visitor-1"})
 
-    while (session := ops.get_session("visitor-1")).card.status == "open" or session.runs[0].end is None:
-        time.sleep(0.01)  # the client has the response before the middleware, and FastAPI's own span, have ended
+    # The client has the response before the middleware, and FastAPI's own span, have ended.
+    until(lambda: ops.get_session("visitor-1").card.status != "open" and ops.get_session("visitor-1").runs[0].end)
+    session = ops.get_session("visitor-1")
     assert len(session.runs) == 1
+    assert session.runs[0].end is not None
     assert session.card.status == "ok"

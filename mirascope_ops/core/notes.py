@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED | getattr(TraceFlags, "RANDOM_TRACE_ID", 0))
 NOT_SAMPLED: Final = TraceFlags(TraceFlags.DEFAULT)
 NO_STATE: Final = TraceState()
-UNSET, OK, ERROR = StatusCode.UNSET.value, StatusCode.OK.value, StatusCode.ERROR.value
+UNSET, OK = StatusCode.UNSET.value, StatusCode.OK.value
 
 
 class Notes:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 OK: Final = 200
+BUSY: Final = 503  # and not 429, at which Python's older exporters (1.38) drop what they sent
 _PARTIAL_SUCCESS, _REJECTED_SPANS, _ERROR_MESSAGE = 1, 1, 2  # numbers of ExportTraceServiceResponse's fields
 _STATUS_MESSAGE: Final = 2
 
@@ -71,9 +72,9 @@ class Answer(NamedTuple):
         return {"partialSuccess": {**rejected, "errorMessage": self.message}}
 
 
-def later(status: int, message: str, reason: str, seconds: int) -> Answer:
+def later(message: str, reason: str, seconds: int) -> Answer:
     """Tell an exporter to send the same again after so many seconds."""
-    return Answer(status, message, reason, headers={"Retry-After": str(seconds)})
+    return Answer(BUSY, message, reason, headers={"Retry-After": str(seconds)})
 
 
 def _field(number: int, content: bytes) -> bytes:

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from mirascope_ops.receiver.server import Server
 
 _MOST_READ: Final = 4 * MAX_BODY  # of a body that is too large: to be told so, its sender must have sent it
-_CLOSED: Final = later(503, "The listener is being closed.", "Closing", 5)
-_CROWDED: Final = later(503, "There are too many connections.", "Too many connections", 2)
-_FULL: Final = 503  # and not 429, at which Python's older exporters (1.38) drop what they sent
+_CLOSED: Final = later("The listener is being closed.", "Closing", 5)
+_CROWDED: Final = later("There are too many connections.", "Too many connections", 2)
 _AT_ONCE: Final = (_CLOSED, _CROWDED)  # without reading the body, which ends the connection
 _NO_ROOM: Final = "More comes than can be stored: send the same again when the header Retry-After says."
 
@@ -79,7 +78,7 @@ class Exchange:
             if self._server.turns.grow(self._size - self._held):
                 self._held = self._size
             else:
-                self._refuse(later(_FULL, _NO_ROOM, "Too many spans", 1))
+                self._refuse(later(_NO_ROOM, "Too many spans", 1))
         if self._refused is None:
             self._pieces.append(chunk)
         elif self._size > _MOST_READ:
@@ -117,7 +116,7 @@ class Exchange:
         if self._arrival is not None:
             self._arrival.give_up()
         self._let_go()
-        self._answer(later(503, "The store takes long: send the same again.", "The store takes long", 2))
+        self._answer(later("The store takes long: send the same again.", "The store takes long", 2))
 
     def _refusal(self, start_line: RequestStartLine, headers: HTTPHeaders) -> Answer | None:
         if self._server.closing:
@@ -131,7 +130,7 @@ class Exchange:
             return _too_large()
         seconds = self._server.turns.come(self._who, length)
         if seconds is not None:
-            return later(_FULL, _NO_ROOM, "Too many spans", seconds)
+            return later(_NO_ROOM, "Too many spans", seconds)
         self._held = length
         return None
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mirascope_ops.core import guard
 from mirascope_ops.exceptions import StoreError
-from mirascope_ops.receiver.answers import OK, Answer, Encoding, later
+from mirascope_ops.receiver.answers import BUSY, OK, Answer, Encoding, later
 from mirascope_ops.receiver.bodies import BadBodyError, Received, received
 
 if TYPE_CHECKING:
@@ -171,11 +171,11 @@ class Intake:
         ]
 
 
-_GIVEN_UP: Final = Answer(503)  # which nobody is told
+_GIVEN_UP: Final = Answer(BUSY)  # which nobody is told
 
 
 def _again(problem: str) -> Answer:
-    return later(503, f"The spans could not be stored: {problem}", "The store cannot be written", _STORE_SECONDS)
+    return later(f"The spans could not be stored: {problem}", "The store cannot be written", _STORE_SECONDS)
 
 
 def _read(arrival: Arrival) -> Received | Answer:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tornado.httpserver import HTTPServer
 
 from mirascope_ops.core import guard
-from mirascope_ops.receiver.answers import OK, Answer
+from mirascope_ops.receiver.answers import BUSY, OK, Answer
 from mirascope_ops.receiver.exchange import Exchange
 from mirascope_ops.receiver.intake import Intake
 from mirascope_ops.receiver.turns import Turns
@@ -31,7 +31,6 @@ _IDLE_SECONDS: Final = 600.0
 _BODY_SECONDS: Final = 30.0
 _PATIENCE: Final = 8.0  # seconds until a sender is answered, whatever becomes of its spans
 _DRAIN_SECONDS: Final = 5.0
-_BUSY: Final = 503
 
 
 class Counts:
@@ -47,8 +46,8 @@ class Counts:
     def answered(self, answer: Answer) -> None:
         """Count a request by its answer."""
         self.requests += 1
-        self.refused += answer.status == _BUSY
-        self.bad += answer.status not in (OK, _BUSY)
+        self.refused += answer.status == BUSY
+        self.bad += answer.status not in (OK, BUSY)
 
 
 class _Connections(HTTPServer):

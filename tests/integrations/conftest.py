@@ -59,24 +59,11 @@ def recorded(monkeypatch) -> Iterator[Callable[[], SpanSet]]:
 
 
 @pytest.fixture
-def settled() -> Callable[[Callable[[], object]], None]:
-    """Wait until something holds: a server ends its spans after the client has read the answer."""
-
-    def wait(holds: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 30
-        while not holds():
-            assert time.monotonic() < deadline, "it never came to hold"
-            time.sleep(0.01)
-
-    return wait
-
-
-@pytest.fixture
-def only(recorded, settled) -> Callable[[str], SpanRow]:
+def only(recorded, until) -> Callable[[str], SpanRow]:
     """Return the only span of a name, once it has ended."""
 
     def find(name: str) -> SpanRow:
-        settled(lambda: any(span.name == name and span.status != "open" for span in recorded()))
+        until(lambda: any(span.name == name and span.status != "open" for span in recorded()))
         (span,) = [span for span in recorded() if span.name == name]
         return span
 

@@ -552,7 +552,7 @@ async def test_a_process_that_is_in_a_session_itself_keeps_the_two_apart(make_as
     assert [span.name for span in ops.get_session("notebook").spans] == ["cell"]
 
 
-async def test_fifty_requests_at_once_stay_apart(serve_asgi, recorded, settled):
+async def test_fifty_requests_at_once_stay_apart(serve_asgi, recorded, until):
     url = serve_asgi(fastapi_app(span=True, attributes=lambda scope: {"path": scope["path"]}))
     paths = ("/items/1", "/blocking", "/stream", "/blocking-stream", "/background")
     wanted = {}
@@ -570,7 +570,7 @@ async def test_fifty_requests_at_once_stay_apart(serve_asgi, recorded, settled):
     for number, text in enumerate(texts):
         assert paths[number % 5] == "/background" or f"user-{number}" in text
         assert text.count("user-") == text.count(f"user-{number}")
-    settled(lambda: sum(span.name.startswith("GET ") and span.status != "open" for span in recorded()) == 50)
+    until(lambda: sum(span.name.startswith("GET ") and span.status != "open" for span in recorded()) == 50)
     spans = recorded()
     assert {span.session_id for span in spans} == set(wanted)
     assert all(wanted[span.session_id] == span.trace_id for span in spans)

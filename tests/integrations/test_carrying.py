@@ -157,7 +157,7 @@ def test_a_callback_that_is_not_bound_belongs_to_whoever_calls_it(only):
 # -- after the response -----------------------------------------------------------------------------------
 
 
-def test_starlettes_background_tasks_belong_to_their_request(serve_asgi, recorded, settled):
+def test_starlettes_background_tasks_belong_to_their_request(serve_asgi, recorded, until):
     import httpx
 
     async def endpoint(request):
@@ -172,7 +172,7 @@ def test_starlettes_background_tasks_belong_to_their_request(serve_asgi, recorde
     with httpx.Client(trust_env=False) as client:
         ids = [client.get(url, headers={"X-Mirascope-Session-Id": name}).text for name in ("a", "b")]
 
-    settled(lambda: len(recorded()) == 6 and not [span for span in recorded() if span.status == "open"])
+    until(lambda: len(recorded()) == 6 and not [span for span in recorded() if span.status == "open"])
     assert ids == ["a", "b"]
     found = sorted((span.session_id, span.name) for span in recorded() if span.name != "around")
     assert found == [("a", "work"), ("a", "work_async"), ("b", "work"), ("b", "work_async")]

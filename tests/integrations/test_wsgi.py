@@ -353,7 +353,7 @@ def test_a_process_that_is_in_a_session_itself_keeps_the_two_apart():
     assert all(run.parent_run_id is None for span in handled for run in ops.get_session(span.session_id).runs)
 
 
-def test_fifty_requests_at_once_stay_apart(serve_wsgi, recorded, settled):
+def test_fifty_requests_at_once_stay_apart(serve_wsgi, recorded, until):
     meet = threading.Barrier(50, timeout=60)
 
     def app(environ, start_response):
@@ -379,7 +379,7 @@ def test_fifty_requests_at_once_stay_apart(serve_wsgi, recorded, settled):
         answers = list(pool.map(ask, range(50)))
 
     assert answers == [{f"user-{number}"} for number in range(50)]
-    settled(lambda: sum(span.name == "GET /" and span.status != "open" for span in recorded()) == 50)
+    until(lambda: sum(span.name == "GET /" and span.status != "open" for span in recorded()) == 50)
     spans = recorded()
     assert all(wanted[span.session_id] == span.trace_id for span in spans)
     assert sum(span.name == "piece" for span in spans) == 250

@@ -17,7 +17,11 @@ ANSWERS = [
     Answer(200, "ü" * 300, rejected=2**40),
     Answer(200, "a warning"),
 ]
-FAULTS = [Answer(400, "it is no OTLP"), Answer(401, "日本語 " * 100), later(429, "come again", "Too many", 3)]
+FAULTS = [
+    Answer(400, "it is no OTLP"),
+    Answer(401, "日本語 " * 100),
+    Answer(429, "come again", "Too many", headers={"Retry-After": "3"}),
+]
 
 
 def message(answer):
@@ -46,4 +50,4 @@ def test_where_all_went_well_partial_success_is_not_set():
 
 
 def test_who_is_to_come_again_is_told_when():
-    assert later(503, "closing", "Closing", 5).headers == {"Retry-After": "5"}
+    assert later("closing", "Closing", 5).headers == {"Retry-After": "5"}
