@@ -92,7 +92,8 @@ class Kernel:
         Args:
             code: The cell.
             cell_id: The id in the request's metadata, as JupyterLab sends it.
-            meanwhile: Called at the cell's first output.
+            meanwhile: Called when the cell first printed something: the first card of a live session may come before
+                the cell's own code runs.
             silent: As in the execute request.
             history: As in the execute request.
         """
@@ -121,7 +122,7 @@ class Kernel:
                 outputs[-1]["text"] += answer["content"]["text"]
             else:
                 outputs.append({"kind": kind, **answer["content"]})
-            if meanwhile is not None:
+            if meanwhile is not None and kind == "stream":
                 meanwhile()
                 meanwhile = None
         while (reply := self.client.get_shell_msg(timeout=30))["parent_header"]["msg_id"] != request:
