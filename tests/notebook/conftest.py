@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 120  # seconds that a kernel on a busy machine may take for anything
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -84,6 +85,7 @@ class Kernel:
         cell_id: str | None = None,
         *,
         meanwhile: Callable[[], None] | None = None,
+        watch: Callable[[dict[str, Any]], None] = lambda output: None,
         silent: bool = False,
         history: bool = True,
     ) -> Reply:
@@ -94,6 +96,7 @@ class Kernel:
             cell_id: The id in the request's metadata, as JupyterLab sends it.
             meanwhile: Called when the cell first printed something: the first card of a live session may come before
                 the cell's own code runs.
+            watch: Called with each output as it comes.
             silent: As in the execute request.
             history: As in the execute request.
         """
@@ -110,7 +113,7 @@ class Kernel:
         outputs: list[dict[str, Any]] = []
         request = message["header"]["msg_id"]
         while True:
-            answer = self.client.get_iopub_msg(timeout=30)
+            answer = self.client.get_iopub_msg(timeout=PATIENCE)
             if answer["parent_header"].get("msg_id") != request:
                 continue
             kind = answer["msg_type"]
@@ -122,10 +125,11 @@ class Kernel:
                 outputs[-1]["text"] += answer["content"]["text"]
             else:
                 outputs.append({"kind": kind, **answer["content"]})
+                watch(outputs[-1])
             if meanwhile is not None and kind == "stream":
                 meanwhile()
                 meanwhile = None
-        while (reply := self.client.get_shell_msg(timeout=30))["parent_header"]["msg_id"] != request:
+        while (reply := self.client.get_shell_msg(timeout=PATIENCE))["parent_header"]["msg_id"] != request:
             pass
         return Reply(reply["content"], outputs)
 
@@ -137,7 +141,7 @@ class Kernel:
 
     def is_complete(self, code: str) -> str:
         request = self.client.is_complete(code)
-        while (reply := self.client.get_shell_msg(timeout=10))["parent_header"]["msg_id"] != request:
+        while (reply := self.client.get_shell_msg(timeout=PATIENCE))["parent_header"]["msg_id"] != request:
             pass
         return reply["content"]["status"]
 
@@ -163,7 +167,7 @@ def start_kernel(cwd: Path, **environment: str) -> Iterator[Kernel]:
     client = manager.blocking_client()
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=PATIENCE)
         yield Kernel(manager, client)
     finally:
         client.stop_channels()

@@ -6,6 +6,7 @@ import pytest
 
 from mirascope_ops.notebook import arguments
 from mirascope_ops.notebook.magics import PARSERS
+from tests.notebook.conftest import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +26,7 @@ def complete(kernel):
     def complete(code, cursor=None):
         """Give the matches, and the text that they replace."""
         kernel.client.complete(code, cursor)
-        reply = kernel.client.get_shell_msg(timeout=30)["content"]
+        reply = kernel.client.get_shell_msg(timeout=PATIENCE)["content"]
         assert reply["status"] == "ok"
         return reply["matches"], code[reply["cursor_start"] : reply["cursor_end"]]
 

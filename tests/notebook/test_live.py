@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import io
+import time
 from contextlib import redirect_stdout
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.notebook.conftest import ROOT
+from tests.notebook.conftest import PATIENCE, ROOT
 
 pytestmark = pytest.mark.slow
 
 CARD = "application/vnd.mirascope.ops.spans+json"
 SETUP = """
 import asyncio, threading, time
+from pathlib import Path
 from mirascope_ops import ops
 from mirascope_ops.core import backend
-def busy(seconds):
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        sum(range(1000))
+def waits(holds):  # whether to wait on, as it does not hold yet
+    global began
+    if holds():
+        began = None
+        return False
+    began = began or time.monotonic()
+    assert time.monotonic() - began < 100, "it never came to hold"
+    return True
+began = None
 def left():
     live = [t.name for t in threading.enumerate() if "live" in t.name]
     callbacks = [c for c in get_ipython().events.callbacks["post_run_cell"] if "Live" in repr(c)]
@@ -42,11 +49,43 @@ def run(prepared):
     assert prepared.value("left()") == NOTHING
 
 
+@pytest.fixture
+def steps(run, tmp_path):
+    """Run a cell whose steps end when its card has shown what they wait for, however slow the machine is.
+
+    Each is named: `while waits(<name>): ...` in the cell, and what must hold of the texts that were shown.
+    """
+
+    def steps(code, **awaited):
+        texts = []
+
+        def watch(output):
+            texts.extend(text for _, _, text, _ in cards_of([output]))
+            for name, holds in awaited.items():
+                if holds(texts):
+                    (tmp_path / name).touch()
+
+        named = "\n".join(f"{name} = Path({str(tmp_path / name)!r}).exists" for name in awaited)
+        assert run(named, history=False).status == "ok"
+        return run(code, watch=watch)
+
+    return steps
+
+
+def shows(*parts):
+    """Whether one of the texts has all these parts."""
+    return lambda texts: any(all(part in text for part in parts) for text in texts)
+
+
 def cards(reply):
     """The outputs that are cards: kind, display id, text, and whether it is the finished one."""
+    return cards_of(reply.outputs)
+
+
+def cards_of(outputs):
     return [
         (output["kind"], output["transient"].get("display_id"), output["data"]["text/plain"], CARD in output["data"])
-        for output in reply.outputs
+        for output in outputs
         # A widget has HTML too, for where the saved notebook is read without a kernel.
         if "text/html" in output.get("data", {}) and "application/vnd.jupyter.widget-view+json" not in output["data"]
     ]
@@ -65,24 +104,25 @@ def check(reply, name):
 
 
 BODIES = {
-    "blocks": "time.sleep(.5)",
-    "computes": "busy(.5)",
-    "awaits": "await asyncio.sleep(.5)",
+    "blocks": "time.sleep(.02)",
+    "computes": "sum(range(1000))",
+    "awaits": "await asyncio.sleep(.02)",
 }
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_the_card_is_updated_while_the_cell_runs_and_shows_what_is_open(run, name):
+def test_the_card_is_updated_while_the_cell_runs_and_shows_what_is_open(steps, name):
     code = f"""%%ops_session {name} --live
 print("before")
-for question in ("first", "second"):
-    with ops.span("turn", message=question):
+for question in (first, second):
+    with ops.span("turn", message=str(question)):
         with ops.span("step"):
-            {BODIES[name]}
+            while waits(question): {BODIES[name]}
 print("after")
 "the value"
 """
-    reply = run(code)
+    shown = shows("2 spans · 1 turn", "in step, turn", "● running")
+    reply = steps(code, first=shown, second=shows("4 spans · 2 turns"))
 
     under_way, finished = check(reply, name)
     assert reply.status == "ok", reply.traceback
@@ -98,18 +138,28 @@ print("after")
     assert kinds[0] == "display_data"
 
 
-def test_there_are_at_most_ten_updates_a_second(run):
-    reply = run("%%ops_session many --live\nfor i in range(400):\n    with ops.span('s'): time.sleep(.005)")
+def test_there_are_at_most_ten_updates_a_second(steps):
+    began = time.monotonic()
+    reply = steps(
+        """%%ops_session many --live
+end = time.monotonic() + 2
+while time.monotonic() < end or waits(three):
+    with ops.span('s'): time.sleep(.005)""",
+        three=lambda texts: len(texts) > 3,
+    )
+    seconds = time.monotonic() - began
 
     under_way, _ = check(reply, "many")
-    assert 3 <= len(under_way) <= 25  # in 2 seconds and a bit
+    assert 3 <= len(under_way) <= 10 * seconds
 
 
 def test_where_nothing_happens_only_the_time_is_updated(run):
+    began = time.monotonic()
     reply = run("%%ops_session waiting --live\nwith ops.span('long'): time.sleep(2.4)")
+    seconds = time.monotonic() - began
 
     under_way, _ = check(reply, "waiting")
-    assert len(under_way) <= 4
+    assert len(under_way) <= 2 + seconds  # of the span's start and end, and of the time
 
 
 def test_a_failing_cell_leaves_the_finished_card(run):
@@ -146,8 +196,11 @@ def test_the_cell_after_has_an_output_of_its_own(run):
     assert {display_id for _, display_id, _, _ in first}.isdisjoint({display_id for _, display_id, _, _ in second})
 
 
-def test_the_outermost_card_tells_of_the_sessions_inside(run):
-    reply = run("%%ops_session outer --live\n%%ops_session inner\nwith ops.span('x'): time.sleep(.3)")
+def test_the_outermost_card_tells_of_the_sessions_inside(steps):
+    reply = steps(
+        "%%ops_session outer --live\n%%ops_session inner\nwith ops.span('x'):\n    while waits(shown): time.sleep(.02)",
+        shown=shows("1 span"),
+    )
 
     under_way, finished = check(reply, "outer")
     assert any("1 span" in text for text in under_way)
@@ -208,14 +261,18 @@ def test_a_live_timeline_comes_below_the_finished_card(run):
 # -- session.live() ---------------------------------------------------------------------------------------
 
 
-def test_a_block_shows_its_session_below_the_cell_until_it_ends(run):
-    reply = run("""
+def test_a_block_shows_its_session_below_the_cell_until_it_ends(steps):
+    reply = steps(
+        """
 with ops.session("block") as session:
     with session.live():
-        with ops.span("turn"): time.sleep(.3)
+        with ops.span("turn"):
+            while waits(shown): time.sleep(.02)
     print("between")
     with ops.span("later"): pass
-""")
+""",
+        shown=shows("in turn"),
+    )
 
     under_way, finished = check(reply, "block")
     assert any("in turn" in text for text in under_way)
@@ -228,7 +285,7 @@ def test_without_a_block_it_ends_with_the_session(run):
 with ops.session("left") as session:
     live = session.live()
     with ops.span("turn"): time.sleep(.3)
-time.sleep(.4)
+while waits(lambda: not left()[0]): time.sleep(.02)
 print("after")
 """)
 
@@ -242,7 +299,8 @@ def test_it_ends_with_the_cell_where_work_goes_on(run, prepared):
 async def work():
     with ops.session("background") as session:
         session.live()
-        with ops.span("turn"): await asyncio.sleep(.8)
+        with ops.span("turn"): await over.wait()
+over = asyncio.Event()
 task = asyncio.ensure_future(work())
 await asyncio.sleep(.3)
 """)
@@ -250,13 +308,16 @@ await asyncio.sleep(.3)
     _, finished = check(reply, "background")
     assert "● running" in finished
     assert prepared.value("left()") == NOTHING
-    assert cards(run("await task")) == []
+    assert cards(run("over.set()\nawait task")) == []
 
 
-def test_it_follows_the_session_of_several_cells(run):
+def test_it_follows_the_session_of_several_cells(run, steps):
     run("%ops_session start several\nwith ops.span('one'): pass")
 
-    reply = run("ops.current_session().live()\nwith ops.span('two'): time.sleep(.3)")
+    reply = steps(
+        "ops.current_session().live()\nwith ops.span('two'):\n    while waits(shown): time.sleep(.02)",
+        shown=shows("2 spans · 2 turns"),
+    )
     run("%ops_session stop")
 
     under_way, finished = check(reply, "several")
@@ -286,7 +347,7 @@ def test_a_saved_notebook_holds_the_finished_card_only(tmp_path, monkeypatch):
         "with ops.session('saved3') as s:\n    s.live()\n    with ops.span('x'): time.sleep(.3)",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
-    client = NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True)
+    client = NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3", allow_errors=True)
 
     client.execute()
 
@@ -304,7 +365,7 @@ def test_after_a_restart_a_cell_is_live_again(run, prepared):
     check(run(code), "again")
 
     prepared.manager.restart_kernel(now=True)
-    prepared.client.wait_for_ready(timeout=60)
+    prepared.client.wait_for_ready(timeout=PATIENCE)
     assert prepared.run(f"%load_ext mirascope_ops\n{SETUP}").status == "ok"
 
     check(run(code), "again")

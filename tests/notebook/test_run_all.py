@@ -7,7 +7,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from tests.notebook.conftest import ROOT
+from tests.notebook.conftest import PATIENCE, ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +21,7 @@ def run_all(tmp_path, monkeypatch):
     def run_all(*sources):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
         client = NotebookClient(
-            notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+            notebook, timeout=PATIENCE, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
         )
         try:
             client.execute()
