@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from mirascope_ops.receiver import server
 from mirascope_ops.receiver.listening import listen
 from mirascope_ops.testing import captured
 
@@ -29,7 +30,8 @@ def recorded() -> Iterator[Callable[[], SpanSet]]:
 
 
 @pytest.fixture
-def listener(recorded) -> Iterator[Listener]:
+def listener(recorded, monkeypatch) -> Iterator[Listener]:
+    monkeypatch.setattr(server, "_PATIENCE", 60.0)  # a busy machine is no store that takes long
     with listen() as started:
         yield started
 
@@ -37,7 +39,7 @@ def listener(recorded) -> Iterator[Listener]:
 @pytest.fixture
 def post(listener) -> Iterator[Callable[..., httpx.Response]]:
     """Send a body: a dict as JSON, bytes as protobuf."""
-    with httpx.Client(headers=listener.headers, timeout=30) as client:
+    with httpx.Client(headers=listener.headers, timeout=60) as client:
 
         def send(body: Any, path: str = "/v1/traces", **headers: str) -> httpx.Response:
             named = {name.replace("_", "-"): value for name, value in headers.items()}

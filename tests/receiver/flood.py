@@ -197,7 +197,7 @@ def send(url, token, batches):
     for number in range(batches * BATCH // 4):
         turn(tracer, number)
     spans = kept.get_finished_spans()
-    sender = exporter(url, token)
+    sender = exporter(url, token, timeout=60)
     say(ready=len(spans))
     sys.stdin.readline()
     begun, cpu, failed = time.monotonic(), time.process_time(), 0
@@ -208,7 +208,10 @@ def send(url, token, batches):
 
 
 def overload(url, token, rate, seconds, exporters):
-    """Trace at a rate that the receiver cannot keep up with, for so long; then wait until the exporters have done."""
+    """Trace at a rate that the receiver cannot keep up with, for so long; then wait until the exporters have done.
+
+    Where this process is slower than that rate, it takes longer to trace as much.
+    """
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     failed = []
@@ -225,7 +228,8 @@ def overload(url, token, rate, seconds, exporters):
     tracers = [each.get_tracer("flood") for each in providers]
     begun = time.monotonic()
     made = 0
-    while (passed := time.monotonic() - begun) < seconds:
+    while made < seconds * rate:
+        passed = min(seconds, time.monotonic() - begun)
         while made < passed * rate:
             turn(tracers[made // 4 % exporters], made // 4)
             made += 4

@@ -29,13 +29,14 @@ from mirascope_ops import ops
 from mirascope_ops.receiver.answers import Encoding
 
 DATA = Path(__file__).parent / "data"
+PATIENCE = 60  # seconds that an exporter waits, and tries again
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 @pytest.mark.parametrize("compression", Compression)
 def test_pythons_exporter_sends_all_that_a_span_has(listener, recorded, compression):
     provider = TracerProvider(resource=Resource({"service.name": "app"}))
-    exporter = OTLPSpanExporter(listener.endpoint, headers=listener.headers, compression=compression)
+    exporter = OTLPSpanExporter(listener.endpoint, headers=listener.headers, compression=compression, timeout=PATIENCE)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     tracer = provider.get_tracer("theirs", "1.0")
     with (
@@ -62,7 +63,7 @@ def test_pythons_exporter_is_configured_by_the_environment(listener, recorded, m
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://elsewhere.invalid")  # which is for other signals
     provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter()))
+    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(timeout=PATIENCE)))
 
     with provider.get_tracer("theirs").start_as_current_span("by environment"):
         pass
@@ -75,8 +76,8 @@ def test_pythons_exporter_logs_what_is_wrong(listener, recorded, caplog):
     with provider.get_tracer("theirs").start_as_current_span("a span") as span:
         pass
     exporters = [
-        OTLPSpanExporter(listener.endpoint, headers={"Authorization": "Bearer wrong"}),
-        OTLPSpanExporter(listener.url + "/v1/metrics", headers=listener.headers),
+        OTLPSpanExporter(listener.endpoint, headers={"Authorization": "Bearer wrong"}, timeout=PATIENCE),
+        OTLPSpanExporter(listener.url + "/v1/metrics", headers=listener.headers, timeout=PATIENCE),
     ]
 
     results = [exporter.export([span]) for exporter in exporters]
@@ -86,20 +87,27 @@ def test_pythons_exporter_logs_what_is_wrong(listener, recorded, caplog):
     assert "Only traces are taken here" in caplog.text
 
 
-def test_pythons_exporter_comes_again_when_told_to(listener, recorded, caplog):
+def test_pythons_exporter_comes_again_when_told_to(listener, recorded, caplog, until):
     """What is refused because too much waits is sent again, by the exporter's own doing."""
     caplog.set_level(logging.WARNING)
     turns = listener._server.turns
     provider = TracerProvider()
     with provider.get_tracer("theirs").start_as_current_span("patient") as span:
         pass
-    exporter = OTLPSpanExporter(listener.endpoint, headers=listener.headers)
+    exporter = OTLPSpanExporter(listener.endpoint, headers=listener.headers, timeout=PATIENCE)
     much = int(4.5 / turns._pace)
     turns.waiting = much  # a queue that is full
-    threading.Timer(0.5, lambda: turns.done(much)).start()
+
+    def make_room():
+        until(lambda: listener.stats().refused)
+        turns.done(much)
+
+    making = threading.Thread(target=make_room)
+    making.start()
 
     assert exporter.export([span]) is SpanExportResult.SUCCESS
 
+    making.join()
     assert "Too many spans" in caplog.text
     assert [span.name for span in recorded()] == ["patient"]
     assert (listener.stats().refused, listener.stats().received) == (1, 1)
@@ -121,7 +129,7 @@ def test_the_request_of_nodes_exporter_joins_the_session(listener, recorded):
     node = Path(ROOT_DIR) / "bin" / "node"
     arguments = [listener.endpoint, listener.headers["Authorization"], str(DATA / "node.json")]
 
-    done = subprocess.run([node, "-e", SEND, *arguments], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([node, "-e", SEND, *arguments], capture_output=True, text=True, check=True, timeout=170)
 
     assert done.stdout == "200 {}\n"
     session = ops.get_session("user-123")
@@ -176,7 +184,9 @@ def test_baggage_that_a_services_processor_copies_tells_the_session(listener, re
     with ops.session(id="user-7", attributes={"tier": "gold"}):
         ops.inject_context(headers, baggage=True)
     provider = TracerProvider()
-    provider.add_span_processor(Copying(OTLPSpanExporter(listener.endpoint, headers=listener.headers)))
+    provider.add_span_processor(
+        Copying(OTLPSpanExporter(listener.endpoint, headers=listener.headers, timeout=PATIENCE))
+    )
     carried = W3CBaggagePropagator().extract(headers, context.Context())
 
     provider.get_tracer("theirs").start_span("in the service", carried).end()
@@ -201,9 +211,9 @@ def test_a_thousand_malformed_bodies_harm_nobody_and_leave_nothing(listener, rec
                 headers["Content-Encoding"] = "gzip"
             statuses.add(client.post(listener.endpoint, content=data, headers=headers).status_code)
 
-    with httpx.Client(headers=listener.headers, timeout=30) as client:
+    with httpx.Client(headers=listener.headers, timeout=60) as client:
         send(client, 200)  # what is made once is made
-        threads = threading.active_count()
+        threads = set(threading.enumerate())
         tracemalloc.start()
         before = _held()
         send(client, 1000)
@@ -214,7 +224,7 @@ def test_a_thousand_malformed_bodies_harm_nobody_and_leave_nothing(listener, rec
     assert statuses == {200, 400}
     assert good.status_code == 200
     assert listener.stats().waiting_bytes == listener.stats().waiting == 0
-    assert threading.active_count() == threads
+    assert set(threading.enumerate()) <= threads
     assert grown < 1_000_000  # bytes, of more than a megabyte that was sent
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import gzip
 import json
 import os
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -95,7 +97,8 @@ def test_a_partial_success_in_protobuf_is_one_for_those_who_know_the_message(pos
 def test_it_answers_while_this_thread_computes(listener, recorded):
     """A cell that runs holds the kernel's loop, and not the listener's."""
     program = (
-        "import sys, httpx; answer = httpx.post(sys.argv[1], json={}, headers={'Authorization': sys.argv[2]}); "
+        "import sys, httpx; headers = {'Authorization': sys.argv[2]}; "
+        "answer = httpx.post(sys.argv[1], json={}, headers=headers, timeout=60); "
         "print(answer.status_code)"
     )
     asking = subprocess.Popen(
@@ -117,7 +120,7 @@ def test_what_was_acknowledged_is_in_the_file_for_other_processes(run_python, tm
 
         listener = ops.listen()
         headers = {**listener.headers, "Content-Type": "application/x-protobuf"}
-        print(httpx.post(listener.endpoint, content=protobuf(100), headers=headers).status_code, flush=True)
+        print(httpx.post(listener.endpoint, content=protobuf(100), headers=headers, timeout=60).status_code, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
         """,
         ends_with=-9,
@@ -327,8 +330,7 @@ class Store(MemoryStore):
 
 
 @pytest.fixture
-def store(recorded, monkeypatch):
-    monkeypatch.setattr(server, "_PATIENCE", 60.0)  # a busy machine is no store that takes long
+def store(recorded):
     made = Store()
     with replaced(Recorder(made)):
         yield made
@@ -411,6 +413,7 @@ def test_who_waits_too_long_is_answered_before_it_gives_up(store, listener, post
     store.go.clear()
 
     late = post(protobuf(3))
+    monkeypatch.setattr(server, "_PATIENCE", 60.0)
     store.go.set()
 
     assert late.status_code == 503
@@ -504,22 +507,24 @@ def test_closed_it_can_be_made_anew_on_the_same_port(recorded):
         httpx.post(second.endpoint, json={})
 
 
-def test_closing_leaves_no_thread_and_no_socket(recorded):
+def test_closing_leaves_no_thread_and_no_socket(recorded, until):
     def state():
         return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
 
     with ops.listen() as listener:
         httpx.post(listener.endpoint, json={}, headers=listener.headers)
+    gc.collect()  # what other tests have left
     before = state()
     for _ in range(5):
         with ops.listen() as listener, httpx.Client() as client:
             client.post(listener.endpoint, content=protobuf(), headers=listener.headers)
             client.post(listener.endpoint, json={}, headers=listener.headers)
 
-    assert state() == before
+    until(lambda: all(now <= earlier for now, earlier in zip(state(), before, strict=True)))
 
 
-def test_what_waits_when_it_is_closed_is_stored_and_acknowledged(store, listener, post, until):
+def test_what_waits_when_it_is_closed_is_stored_and_acknowledged(store, listener, post, until, monkeypatch):
+    monkeypatch.setattr(server, "_DRAIN_SECONDS", 60.0)
     store.go.clear()
     answers = []
     sender = threading.Thread(target=lambda: answers.append(post(protobuf(3)).status_code))
@@ -692,11 +697,10 @@ def test_many_requests_at_once_are_all_stored(recorded, listener):
     def send(number):
         with httpx.Client(timeout=60) as client:
             for part in range(10):
-                first = number * 1000 + part * 20 + 1
-                assert (
-                    client.post(listener.endpoint, content=protobuf(20, first=first), headers=headers).status_code
-                    == 200
-                )
+                body = protobuf(20, first=number * 1000 + part * 20 + 1)
+                while (answer := client.post(listener.endpoint, content=body, headers=headers)).status_code == 503:
+                    time.sleep(int(answer.headers["Retry-After"]))  # on a busy machine there may be no room
+                assert answer.status_code == 200
 
     senders = [threading.Thread(target=send, args=(number,)) for number in range(16)]
     for sender in senders:
