@@ -51,8 +51,9 @@ def listen_command(port: int, host: str, token_file: Path | None, *, as_json: bo
     recorder.reopen(path)
     try:
         with closing(_listener(port, host, token)) as listener:
+            stop = _stop_by_signal()  # who was told the address may want it to end at once
             _tell(listener, path, as_json=as_json)
-            _wait(listener)
+            _wait(listener, stop)
             if sys.stderr.isatty():
                 click.echo(err=True)
         print_note(_count(listener))
@@ -88,8 +89,8 @@ def _tell(listener: Listener, path: Path, *, as_json: bool) -> None:
         print_note("OTHER MACHINES can send too, and what they send is not encrypted.")
 
 
-def _wait(listener: Listener) -> None:
-    """Wait until somebody wants it to end; in a terminal the count of spans is kept up to date."""
+def _stop_by_signal() -> threading.Event:
+    """Let Ctrl-C and SIGTERM say from now on that somebody wants it to end."""
     stop = threading.Event()
 
     def end(number: int, frame: object) -> None:
@@ -98,6 +99,11 @@ def _wait(listener: Listener) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
+    return stop
+
+
+def _wait(listener: Listener, stop: threading.Event) -> None:
+    """Wait until somebody wants it to end; in a terminal the count of spans is kept up to date."""
     told = ""
     while not stop.wait(_LOOK_SECONDS):
         if sys.stderr.isatty() and (now := _count(listener)) != told:

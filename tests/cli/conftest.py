@@ -101,7 +101,7 @@ def process(environment, tmp_path):
             input=stdin,
             capture_output=True,
             cwd=tmp_path,
-            timeout=60,
+            timeout=170,
             check=False,
         )
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import signal
 import stat
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -48,7 +49,7 @@ def variables(lines):
 def send(endpoint, token):
     [(_, body)] = otlp_file.encoded(map(Exported, trace("d1", "sent", T0, session_id="far")), format="json")
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-    with urlopen(Request(endpoint, body, headers)) as answer:
+    with urlopen(Request(endpoint, body, headers), timeout=60) as answer:
         return answer.status
 
 
@@ -69,6 +70,25 @@ def test_spans_that_are_sent_are_in_the_store_and_it_ends_well(listening, tmp_pa
     kept = SqliteStore(tmp_path / "in.db")
     assert {span.session_id for span in kept.spans(SpanQuery())} == {"far"}
     kept.close()
+
+
+def test_it_ends_well_also_where_it_is_stopped_as_soon_as_it_has_told_its_address(environment, tmp_path):
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, b".")  # until there is no room for what it says next, so that it waits there
+    os.set_blocking(writer, True)
+    command = [sys.executable, "-m", "mirascope_ops", "--store", tmp_path / "in.db", "listen", "--port", "0"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=writer, text=True) as running:
+        os.close(writer)
+        for _ in range(4):
+            running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        with os.fdopen(reader, encoding="utf-8") as said:
+            last = said.read().splitlines()[-1]
+
+    assert (running.returncode, last) == (0, "0 spans received")
 
 
 def test_a_program_with_these_variables_sends_its_spans_there(listening, environment, tmp_path):
