@@ -20,7 +20,7 @@ def figures(name, rounds, seed=1):
         [sys.executable, str(SCENARIOS), name, "--rounds", str(rounds), "--seed", str(seed)],
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=550,
         check=False,
     )
     assert done.returncode == 0, done.stderr
