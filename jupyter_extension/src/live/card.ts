@@ -1,18 +1,35 @@
 // The card: HTML that our kernel's side has made and escaped, as it makes what a cell's output shows without a widget.
-// What somebody has opened in it stays open when a newer card takes its place.
+// What somebody has opened, selected or scrolled in it stays so when a newer card takes its place.
 
-/** Puts a card into a place, and keeps which of its details are open, and where the focus was. */
-export function replaceCard(place: HTMLElement, html: string): void {
-  const before = new Map(detailsOf(place).map(([key, details]) => [key, details]));
-  const focused = [...before].find(([, details]) => details.querySelector("summary") === document.activeElement)?.[0];
-  place.replaceChildren(...passive(html));
-  for (const [key, details] of detailsOf(place)) {
-    const known = before.get(key);
-    if (known) details.open = known.open;
-    if (key === focused) details.querySelector("summary")?.focus({ preventScroll: true });
+import { element } from "../timeline/dom.ts";
+import { patchChildren } from "../timeline/patch.ts";
+
+/** A place for a card, which becomes no smaller while cards come: what stands below it shall not jump. */
+export class Card {
+  readonly root = element("div", { class: "live-card" });
+  private width = 0;
+  private least = 0;
+
+  /** Shows a card; of one that is there already only what has changed is written anew. */
+  show(html: string): void {
+    const { root } = this;
+    const before = this.turns();
+    const follows = !before || before.scrollTop + before.clientHeight >= before.scrollHeight - NEAR;
+    patchChildren(root, passive(html));
+    const turns = this.turns();
+    if (turns && follows) turns.scrollTop = turns.scrollHeight;
+    if (root.clientWidth !== this.width) this.least = 0;
+    root.style.minHeight = this.least ? `${this.least}px` : "";
+    this.width = root.clientWidth;
+    this.least = Math.max(this.least, root.getBoundingClientRect().height);
+  }
+
+  private turns(): HTMLElement | null {
+    return this.root.querySelector<HTMLElement>(".tu");
   }
 }
 
+const NEAR = 4; // pixels from its end at which a list of turns goes on to show its end
 const ACTIVE = "script, iframe, object, embed, base, meta, link, form, template";
 
 /**
@@ -28,16 +45,4 @@ function passive(html: string): Node[] {
     }
   }
   return [...read.head.childNodes, ...read.body.childNodes];
-}
-
-/** The details of a card, each with what tells it from the others: its turn, what it is about, and how often that was. */
-function detailsOf(place: HTMLElement): [string, HTMLDetailsElement][] {
-  const seen = new Map<string, number>();
-  return [...place.querySelectorAll("details")].map((details) => {
-    const turn = details.closest("li[value]")?.getAttribute("value") ?? "";
-    const about = `${turn} ${details.querySelector("summary b")?.textContent ?? ""}`;
-    const number = seen.get(about) ?? 0;
-    seen.set(about, number + 1);
-    return [`${about} ${number}`, details];
-  });
 }

@@ -7,7 +7,7 @@ import type { Model } from "../timeline/model.ts";
 import "../timeline/timeline.css";
 import { Timeline } from "../timeline/timeline.ts";
 import "./live.css";
-import { replaceCard } from "./card.ts";
+import { Card } from "./card.ts";
 import { Growing } from "./growing.ts";
 
 const RESTS = 4; // times as long as it takes to show all spans anew, the page has for other things
@@ -44,9 +44,9 @@ function initialize({ model }: { model: Model }): () => void {
 }
 
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
-  const card = element("div", { class: "live-card" });
+  const card = new Card();
   const place = element("div", { class: "live-timeline" });
-  el.append(card, place);
+  el.append(card.root, place);
   let timeline: Timeline | undefined;
   let waiting: ReturnType<typeof setTimeout> | undefined;
   let free = 0;
@@ -65,7 +65,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const soon = () => {
     waiting ??= setTimeout(show, Math.max(0, free - performance.now()));
   };
-  const told = () => replaceCard(card, String(model.get("html") ?? ""));
+  const told = () => card.show(String(model.get("html") ?? ""));
   model.on("change:html", told);
   views.add(soon);
   told();

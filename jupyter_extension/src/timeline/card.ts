@@ -9,12 +9,22 @@ import type { Spans } from "./spans.ts";
 export class Card {
   readonly root = element("div", { class: "hc", "aria-hidden": "true", hidden: true });
 
+  private x = 0;
+  private y = 0;
+
+  /** Where the pointer is. */
+  at(x: number, y: number): void {
+    this.x = x;
+    this.y = y;
+  }
+
   hide(): void {
     this.root.hidden = true;
   }
 
-  /** Shows a span, or a node of the flame view, near a place of the canvas. */
-  show(spans: Spans, span: number, flame: Flame | null, x: number, y: number, width: number, height: number): void {
+  /** Shows a span, or a node of the flame view, near the pointer, within a canvas of this size. */
+  show(spans: Spans, span: number, flame: Flame | null, width: number, height: number): void {
+    const { x, y } = this;
     const [, ...rows] = facts(spans, span);
     const told: [string, string][] = flame
       ? [

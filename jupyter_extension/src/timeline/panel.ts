@@ -5,6 +5,7 @@ import type { Detail } from "./detail.ts";
 import { element, icon } from "./dom.ts";
 import type { Flame } from "./flame.ts";
 import { count, date, duration, offset, plural, tokenFlow, usd } from "./format.ts";
+import { patchChildren } from "./patch.ts";
 import { NO_TOKENS, type Spans } from "./spans.ts";
 import type { Stats } from "./stats.ts";
 import { KINDS, type Theme } from "./theme.ts";
@@ -15,11 +16,13 @@ type Row = [string, string | Node];
 
 export class Panel {
   readonly root = element("aside", { "aria-label": "Details", tabindex: 0 });
+  private subject = "";
 
   /** All of the timeline, and what the colours say. */
   overview(spans: Spans, all: Stats, mode: Mode, theme: Theme): void {
     const sessions = spans.sessions.filter(Boolean).length;
     this.show(
+      "all",
       element("h4", {}, "Timeline"),
       note("Select a span, or drag along the axis to measure a stretch of time."),
       table([
@@ -38,6 +41,7 @@ export class Panel {
     const { spans, count: counts, errors } = flame;
     const sum = (values: Uint32Array) => values.reduce((all, one) => all + one, 0);
     this.show(
+      "flame",
       element("h4", {}, "Flame"),
       note("Spans added up by what called them: width is the time that they took in all."),
       table([
@@ -54,6 +58,7 @@ export class Panel {
   /** A stretch of time: figures, then names with their durations. */
   range(from: number, to: number, found: Stats, call: string): void {
     this.show(
+      "range",
       element("h4", {}, "Selection"),
       note(`${offset(from)} to ${offset(to)}`),
       table([["Length", duration(to - from)], ...figures(found)]),
@@ -71,6 +76,7 @@ export class Panel {
       above >= 0 ? `in ${spans.names[spans.name[above]!] || "(no name)"}` : "",
     ];
     this.show(
+      spanSubject(span),
       title(spans, span),
       note(where.filter(Boolean).join(" · ")),
       table(facts(spans, span)),
@@ -93,8 +99,9 @@ export class Panel {
       ...detail.values.flatMap(([label, text]) => [element("h5", {}, label), element("pre", { dir: "auto" }, text)]),
       ...detail.annotations.map((text) => said("Annotation", text, [])),
       detail.facts.length > 0 && table(detail.facts),
-      detail.events.length > 0 && folded(plural(detail.events.length, "event"), events(detail.events), true),
-      detail.attributes.length > 0 && folded(plural(detail.attributes.length, "attribute"), pairs(detail.attributes)),
+      detail.events.length > 0 && folded("events", plural(detail.events.length, "event"), events(detail.events), true),
+      detail.attributes.length > 0 &&
+        folded("attributes", plural(detail.attributes.length, "attribute"), pairs(detail.attributes)),
       detail.cut > 0 && note(`${plural(detail.cut, "long value")} cut here`),
     );
   }
@@ -106,7 +113,7 @@ export class Panel {
 
   /** Why there is nothing to show yet. */
   waits(reason: string): void {
-    this.show(element("h4", {}, "Timeline"), note(reason));
+    this.show("nothing", element("h4", {}, "Timeline"), note(reason));
   }
 
   /** A node of the flame view. */
@@ -115,6 +122,7 @@ export class Panel {
     const number = flame.count[node]!;
     const total = flame.total[node]!;
     this.show(
+      `node ${node}`,
       title(spans, node),
       note("All spans of this name, called in this way"),
       table([
@@ -128,17 +136,38 @@ export class Panel {
     );
   }
 
-  private show(...children: (Node | string | false | null)[]): void {
-    this.root.replaceChildren(...children.filter((child): child is Node | string => Boolean(child)));
-    this.root.scrollTop = 0;
+  /** A span that is shown has another number now. */
+  renumbered(before: number, now: number): void {
+    if (this.subject === spanSubject(before)) this.subject = spanSubject(now);
+  }
+
+  /** Shows something; where it was shown already, it stays where it was scrolled to, with the details that had come. */
+  private show(subject: string, ...told: (Node | string | false | null)[]): void {
+    const children = told.filter((child): child is Node | string => Boolean(child));
+    const nodes = children.map((child) => (typeof child === "string" ? document.createTextNode(child) : child));
+    if (subject !== this.subject) {
+      this.subject = subject;
+      this.root.replaceChildren(...nodes);
+      this.root.scrollTop = 0;
+      return;
+    }
+    const more = this.root.querySelector(".more");
+    patchChildren(this.root, more ? nodes.map((node) => (isMore(node) ? more.cloneNode(true) : node)) : nodes);
   }
 
   private fill(...children: (Node | false | null)[]): void {
     const more = this.root.querySelector(".more");
     more?.removeAttribute("aria-busy");
-    more?.replaceChildren(...children.filter((child): child is Node => Boolean(child)));
+    if (more)
+      patchChildren(
+        more,
+        children.filter((child): child is Node => Boolean(child)),
+      );
   }
 }
+
+const spanSubject = (span: number) => `span ${span}`;
+const isMore = (node: Node) => node instanceof Element && node.classList.contains("more");
 
 /** What a span's columns say. */
 export function facts(spans: Spans, span: number): Row[] {
@@ -237,8 +266,8 @@ function said(role: string, text: string, calls: string[]): HTMLElement {
   );
 }
 
-function folded(summary: string, content: Node, open = false): HTMLElement {
-  return element("details", { open }, element("summary", {}, summary), content);
+function folded(name: string, summary: string, content: Node, open = false): HTMLElement {
+  return element("details", { "data-name": name, open }, element("summary", {}, summary), content);
 }
 
 function events(rows: Detail["events"]): HTMLElement {

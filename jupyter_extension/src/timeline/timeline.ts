@@ -128,12 +128,18 @@ export class Timeline implements Stage, Controls {
     this.all = spans;
     this.details.clear();
     if (!this.all.sessions.some(Boolean) && this.options.lanes === "session") this.options.lanes = "depth";
-    if (moved && this.selected >= 0 && !this.flame) this.selected = moved[this.selected] ?? -1;
+    if (this.flame) this.unpoint();
+    else if (moved) {
+      const now = (span: number) => (span < 0 ? -1 : (moved[span] ?? -1));
+      this.panel.renumbered(this.selected, now(this.selected));
+      this.selected = now(this.selected);
+      this.hovered = now(this.hovered);
+    }
     if (this.selected >= this.all.count) this.selected = -1;
-    this.hovered = -1;
-    this.card.hide();
+    if (this.hovered >= this.all.count) this.unpoint();
     this.totals = totals(this.all);
     this.rebuild(first);
+    if (this.hovered >= 0) this.hover();
     this.canvas.dataset["spans"] = String(this.all.count);
   }
 
@@ -231,8 +237,8 @@ export class Timeline implements Stage, Controls {
   point(x: number, y: number, span: number): void {
     this.pointer = x;
     this.hovered = span;
-    if (span >= 0) this.card.show(this.spans, span, this.flame, x, y, this.width, this.height);
-    else this.card.hide();
+    this.card.at(x, y);
+    this.hover();
     this.moved();
   }
 
@@ -395,6 +401,11 @@ export class Timeline implements Stage, Controls {
     this.toolbar.show({ grouping: lanes, mode: color, view, critical: critical_path, query });
     this.describe();
     this.moved();
+  }
+
+  private hover(): void {
+    if (this.hovered >= 0) this.card.show(this.spans, this.hovered, this.flame, this.width, this.height);
+    else this.card.hide();
   }
 
   private describe(): void {

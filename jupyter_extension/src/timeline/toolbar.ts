@@ -5,6 +5,7 @@ import { button, element } from "./dom.ts";
 import { type Hidden, hides, tally } from "./filter.ts";
 import { count } from "./format.ts";
 import { GROUPINGS, type Grouping } from "./lanes.ts";
+import { patchChildren } from "./patch.ts";
 import type { Spans } from "./spans.ts";
 
 export const VIEWS = ["time", "flame"] as const;
@@ -25,6 +26,7 @@ export interface Controls {
 
 const MOST_NAMES = 100;
 const WORDS: Record<string, string> = { time: "Timeline", flame: "Flame", depth: "Depth" };
+const nothing = (): Hidden => ({ kinds: [], statuses: [], names: [] });
 const word = (text: string) => WORDS[text] ?? text[0]!.toUpperCase() + text.slice(1);
 
 export class Toolbar {
@@ -36,6 +38,7 @@ export class Toolbar {
   private readonly modes: HTMLElement;
   private readonly path: HTMLButtonElement;
   private readonly filters = element("details", { class: "fi" });
+  private hidden = nothing();
 
   constructor(private readonly controls: Controls) {
     this.input = element("input", {
@@ -65,6 +68,12 @@ export class Toolbar {
       this.path,
       button("Fit", { class: "bt", title: "Show everything (0)" }, () => controls.fit()),
     );
+    this.filters.addEventListener("change", (event) => {
+      if (event.target instanceof HTMLInputElement) this.ticked(event.target);
+    });
+    this.filters.addEventListener("click", (event) => {
+      if (event.target instanceof HTMLButtonElement) controls.hide(nothing());
+    });
     this.filters.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       this.filters.open = false;
@@ -109,49 +118,40 @@ export class Toolbar {
         element("legend", {}, heading),
         ...words.flatMap((text, at) => (counts[at] ? [this.choice(hidden, key, text, counts[at]!)] : [])),
       );
-    const { open, scrollTop } = {
-      open: this.filters.open,
-      scrollTop: this.filters.querySelector(".pop")?.scrollTop ?? 0,
-    };
-    const focused = this.filters.contains(document.activeElement) ? document.activeElement : null;
     const number = hidden.kinds.length + hidden.statuses.length + hidden.names.length;
-    this.filters.replaceChildren(
-      element("summary", { class: "bt" }, number ? `Filter · ${number} hidden` : "Filter"),
-      element(
-        "div",
-        { class: "pop" },
-        part("Kind", "kinds", spans.kinds, tally(spans.kind, spans.kinds.length)),
-        part("Status", "statuses", spans.statuses, tally(spans.status, spans.statuses.length)),
-        part(
-          "Name",
-          "names",
-          often.map((name) => spans.names[name]!),
-          often.map((name) => names[name]!),
-        ),
-        hides(hidden) &&
-          button("Show all", { class: "bt" }, () => this.controls.hide({ kinds: [], statuses: [], names: [] })),
+    this.hidden = hidden;
+    const summary = element("summary", { class: "bt" }, number ? `Filter · ${number} hidden` : "Filter");
+    const choices = element(
+      "div",
+      { class: "pop" },
+      part("Kind", "kinds", spans.kinds, tally(spans.kind, spans.kinds.length)),
+      part("Status", "statuses", spans.statuses, tally(spans.status, spans.statuses.length)),
+      part(
+        "Name",
+        "names",
+        often.map((name) => spans.names[name]!),
+        often.map((name) => names[name]!),
       ),
+      hides(hidden) && element("button", { type: "button", class: "bt" }, "Show all"),
     );
-    this.filters.open = open;
-    // Who ticks boxes by key stays where they are.
-    this.filters.querySelector(".pop")?.scrollTo(0, scrollTop);
-    if (!(focused instanceof HTMLInputElement)) return;
-    for (const box of this.filters.querySelectorAll("input")) if (box.value === focused.value) box.focus();
+    patchChildren(this.filters, [summary, choices]);
+    for (const box of this.filters.querySelectorAll("input")) box.checked = box.defaultChecked;
   }
 
   private choice(hidden: Hidden, key: keyof Hidden, text: string, number: number): HTMLElement {
-    const box = element("input", { type: "checkbox", value: `${key} ${text}`, checked: !hidden[key].includes(text) });
-    box.addEventListener("change", () => {
-      const others = hidden[key].filter((word) => word !== text);
-      this.controls.hide({ ...hidden, [key]: box.checked ? others : [...others, text] });
-    });
     return element(
       "label",
-      {},
-      box,
+      { "data-name": text },
+      element("input", { type: "checkbox", name: key, value: text, checked: !hidden[key].includes(text) }),
       element("span", { dir: "auto" }, text || "(no name)"),
       element("i", {}, count(number)),
     );
+  }
+
+  private ticked(box: HTMLInputElement): void {
+    const key = box.name as keyof Hidden;
+    const others = this.hidden[key].filter((word) => word !== box.value);
+    this.controls.hide({ ...this.hidden, [key]: box.checked ? others : [...others, box.value] });
   }
 
   private searchKey(event: KeyboardEvent): void {
