@@ -95,6 +95,10 @@ test("without threads, lanes by thread are lanes by depth", () => {
     { start: 1, end: 2, parent: 0 },
   ]);
 
+  assert.deepEqual(
+    lanesOf(spans, "thread").groups.map((group) => group.label),
+    ["No span tells its thread"],
+  );
   assert.deepEqual([...lanesOf(spans, "thread").row], [...lanesOf(spans, "depth").row]);
 });
 

@@ -19,8 +19,9 @@ from mirascope_ops.core import backend
 from mirascope_ops.core.open_spans import open_spans
 from mirascope_ops.store.ended import span_record
 from mirascope_ops.views.escape import one_line
-from mirascope_ops.views.timeline import KINDS, NAME_LIMIT, NO_TOKENS, ROOT, STATUSES, THREAD_KEYS, Codes, packed
+from mirascope_ops.views.timeline import KINDS, NAME_LIMIT, NO_TOKENS, ROOT, STATUSES, Codes, packed
 from mirascope_ops.views.timeline_bundle import Bundle, bundle
+from mirascope_ops.views.timeline_threads import ThreadLabels, thread_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _MOST_WAITING: Final = 100_000  # spans that have ended and were not looked at yet; older ones are forgotten
 _MOST_SHOWN: Final = 50_000  # later ones are told when the cell is over
 _FEWEST: Final = 20  # spans that are looked at in one go, however little time there is
+_MOST_LEVELS: Final = 50  # that are looked at for what a span does not say itself
 _ID, _END, _STAMP = 3, 6, 9  # places in an EndedSpan
 _LISTS: Final = ("names", "sessions", "threads", "models", "events")
 _NAN: Final = float("nan")
@@ -54,6 +56,7 @@ class TimelineFeed:
         self._changed: dict[int, None] = {}
         self._words: dict[str, Codes] = {name: Codes() for name in _LISTS}
         self._told: dict[str, int] = dict.fromkeys(_LISTS, 0)
+        self._threads = ThreadLabels()
         self._anew = True
         self._is_running = False
         self._rate = 10_000.0  # spans that are looked at in a second
@@ -136,7 +139,7 @@ class TimelineFeed:
             "parent": ("i4", (self._places.get(row.parent_id or "", ROOT) for _, row in rows)),
             "name": ("u4", (words["names"][_shown(row.name)] for _, row in rows)),
             "session": ("u4", (words["sessions"][_shown(row.session_id)] for _, row in rows)),
-            "thread": ("u4", (words["threads"][_shown(_thread(row))] for _, row in rows)),
+            "thread": ("u4", (words["threads"][_shown(self._thread(row))] for _, row in rows)),
             "kind": ("u1", (KINDS.index(row.kind) for _, row in rows)),
             "status": ("u1", (STATUSES.index(row.status) for _, row in rows)),
             "model": ("u4", (words["models"][_shown(row.model)] for _, row in rows)),
@@ -162,6 +165,18 @@ class TimelineFeed:
         self._told = {name: len(known) for name, known in words.items()}
         return packed(header, made)
 
+    def _thread(self, row: SpanRow) -> str:
+        """The thread that a span says it ran in, else the one of what called it."""
+        for _ in range(_MOST_LEVELS):
+            thread = thread_of(row.attributes)  # of one process, all of them
+            if thread is not None:
+                return self._threads[thread]
+            above = self._places.get(row.parent_id or "")
+            if above is None:
+                break
+            row = self._rows[above]
+        return ""
+
 
 def _or(value: float | None, instead: float) -> float:
     return instead if value is None else value
@@ -173,10 +188,6 @@ def _tokens(number: int | None) -> int:
 
 def _shown(text: str | None) -> str:
     return one_line(text, NAME_LIMIT) if text else ""
-
-
-def _thread(row: SpanRow) -> str | None:
-    return next((str(row.attributes[key]) for key in THREAD_KEYS if key in row.attributes), None)
 
 
 class LiveTimeline(anywidget.AnyWidget):

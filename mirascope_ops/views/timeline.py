@@ -20,6 +20,7 @@ from mirascope_ops.analysis.texts import Same
 from mirascope_ops.analysis.tree import lineage
 from mirascope_ops.store import codec
 from mirascope_ops.views.escape import one_line
+from mirascope_ops.views.timeline_threads import HINT, Thread, ThreadLabels, process_of, said_by, thread_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,12 +43,11 @@ _AT_ONCE: Final = 256
 _DIGITS: Final = 16  # of a span's id
 _NO_ID: Final = "0" * _DIGITS
 _MIX: Final = 0x9E3779B97F4A7C15
-THREAD_KEYS: Final = ("thread.name", "thread.id")
 _READ: Final = {
     field: itemgetter(SLOT[field])
     for field in (
         *("trace_id", "span_id", "parent_id", "session_id", "name", "kind", "status", "start", "end", "model"),
-        *("input_tokens", "output_tokens", "cost", "ttft", "attributes", "events"),
+        *("input_tokens", "output_tokens", "cost", "ttft", "attributes", "events", "resource"),
     )
 }
 _TYPES: Final = {"float64": "f8", "uint32": "u4", "int32": "i4", "uint16": "u2", "uint8": "u1"}
@@ -167,6 +167,19 @@ class _Fields:
         for place, value in [(place, value) for place, value in enumerate(values) if value and hint in value]:
             if read := ENCODED[field](value):
                 yield place, read
+
+    def threads(self) -> Iterator[tuple[int, tuple[str, str]]]:
+        """Give id and name of the threads that spans name, by place."""
+        values = self._columns["attributes"]
+        for place, value in enumerate(values):
+            if self._encoded and HINT not in value:
+                continue
+            said = said_by(value) if self._encoded else None
+            if said is None:
+                thread = thread_of(ENCODED["attributes"](value) if self._encoded else value)
+                said = thread[1:] if thread else None
+            if said is not None:
+                yield place, said
 
 
 class _Part(NamedTuple):
@@ -332,20 +345,38 @@ def _events(np: Any, given: _Fields, origin: int) -> _Part:
 
 
 def _threads(np: Any, given: _Fields, parents: Any) -> tuple[list[str], Any]:
-    """The thread of every span that says one, else its nearest ancestor's."""
-    own: list[str | None] = [None] * given.number
-    for place, attributes in given.read("attributes", '"thread.'):
-        for key in THREAD_KEYS:
-            if key in attributes:
-                own[place] = str(attributes[key])
-                break
-    if not any(own):
+    """The thread of every span that says one, else that of its nearest ancestor in the same process."""
+    said = dict(given.threads())
+    if not said:
         return [], np.zeros(0, dtype=np.uint8)
+    processes = _Processes()
+    process = [processes[resource] for resource in given["resource"]]
+    threads = {place: Thread(process[place], *told) for place, told in said.items()}
+    labels = ThreadLabels()
+    # Those of which most is known give the names.
+    for thread in sorted(dict.fromkeys(threads.values()), key=lambda thread: not (thread.number and thread.name)):
+        labels[thread]
+    own: list[str | None] = [None] * given.number
+    for place, thread in threads.items():
+        own[place] = labels[thread]
     # Children come after their parents, but for spans whose start was not told.
     for place, parent in enumerate(parents.tolist()):
-        if own[place] is None and parent != ROOT:
+        if own[place] is None and parent != ROOT and process[place] == process[parent]:
             own[place] = own[parent]
     return _dictionary(np, own)
+
+
+class _Processes:
+    """What tells processes apart, by the resources of spans, which many of them share."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, str]] = {}  # with the resource, so that no other one takes its place
+
+    def __getitem__(self, resource: Mapping[str, Any]) -> str:
+        known = self._known.get(id(resource))
+        if known is None:
+            known = self._known[id(resource)] = (resource, process_of(resource))
+        return known[1]
 
 
 class Codes(dict[Any, int]):

@@ -17,11 +17,13 @@ from mirascope_ops.analysis.stats import totals
 from mirascope_ops.analysis.table import SpanTable
 from mirascope_ops.analysis.tree import lineage
 from mirascope_ops.exceptions import ConfigurationError
+from mirascope_ops.store import codec
 from mirascope_ops.store.records import AnnotationRecord, EventRecord
 from mirascope_ops.views.timeline import KINDS, STATUSES, timeline_data
 from mirascope_ops.views.timeline_bundle import bundle
 from mirascope_ops.views.timeline_detail import timeline_detail
 from mirascope_ops.views.timeline_options import timeline_options
+from mirascope_ops.views.timeline_threads import said_by, thread_of
 
 ROOT = Path(__file__).parents[2]
 FIXTURE = ROOT / "jupyter_extension" / "tests" / "fixtures" / "python.json"
@@ -223,6 +225,11 @@ def test_names_are_there_once(span):
     assert columns["name"].itemsize == 1
 
 
+def threads_of(spans):
+    header, columns = read(timeline_data(spans).payload)
+    return [header["threads"][code] for code in columns["thread"]]
+
+
 def test_a_span_without_a_thread_is_in_its_callers(span):
     spans = [
         span("a", None, "root", 0, 10, attributes={"thread.name": "MainThread"}),
@@ -231,9 +238,57 @@ def test_a_span_without_a_thread_is_in_its_callers(span):
         span("d", None, "other", 20, 5),
     ]
 
-    header, columns = read(timeline_data(spans).payload)
+    assert threads_of(spans) == ["MainThread", "MainThread", "thread 7", ""]
 
-    assert [header["threads"][code] for code in columns["thread"]] == ["MainThread", "MainThread", "7", ""]
+
+def test_a_thread_is_its_id_its_name_and_its_process(span):
+    one, other = {"service.instance.id": "one"}, {"service.instance.id": "other"}
+    told = [
+        ({"thread.id": 7, "thread.name": "worker"}, one),
+        ({"thread.id": 8, "thread.name": "worker"}, one),  # of the same name
+        ({"thread.id": 7}, one),  # of which another span tells more
+        ({"thread.name": "MainThread"}, one),
+        ({"thread.name": "MainThread"}, other),
+        ({"thread.id": "7"}, other),
+        ({"thread.id": None, "thread.name": " "}, other),
+        ({"note": '"thread.id":9', "nested": {"thread.id": 9}}, other),
+    ]
+    spans = [
+        span(f"{place:016x}", None, "step", place, 5, attributes=attributes, resource=resource)
+        for place, (attributes, resource) in enumerate(told)
+    ]
+    expected = ["worker", "worker (8)", "worker", "MainThread", "MainThread · 2", "thread 7", "", ""]
+
+    assert threads_of(spans) == expected
+
+
+def test_a_service_that_was_called_is_not_in_its_callers_thread(span):
+    caller = span("a", None, "ask", 0, 10, attributes={"thread.id": 7}, resource={"service.name": "shop"})
+    called = span("b", "a", "answer", 1, 5, resource={"service.name": "model"})
+
+    assert threads_of([caller, called]) == ["thread 7", ""]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"thread.id": 7, "thread.name": "worker"},
+        {"thread.id": -7},
+        {"thread.id": 2.5},
+        {"thread.name": 'a "quoted" \\ name', "thread.id": "7"},
+        {"said": '"thread.id":9', "thread.name": "x"},
+        {"said": {"thread.id": 9}},
+        {"said": '{"thread.id":9}', "thread.id": 3},
+        {"thread.name": ["a"], "thread.daemon": True},
+        {"input": "no thread"},
+    ],
+)
+def test_the_text_of_attributes_tells_the_same_thread_as_the_attributes(attributes):
+    text = codec.encode(attributes)
+
+    said, thread = said_by(text), thread_of(codec.decode(text))
+
+    assert said is None or said == (thread[1:] if thread else ("", ""))
 
 
 def test_events_stand_by_span_and_time(span):

@@ -51,6 +51,8 @@ export function arrange(spans: Spans, grouping: Grouping, shown?: Uint8Array): L
   return ordered(spans, group, heights, levels, shown);
 }
 
+const NO_THREADS = "No span tells its thread";
+
 interface Grouped {
   labels: string[];
   of: Codes;
@@ -59,6 +61,7 @@ interface Grouped {
 function grouped(spans: Spans, grouping: Grouping): Grouped {
   if (grouping === "session") return by(spans.session, labelled(spans.sessions, "no session"));
   if (grouping === "thread" && spans.threads.length) return by(spans.thread, labelled(spans.threads, "thread unknown"));
+  if (grouping === "thread") return { labels: [NO_THREADS], of: new Uint8Array(spans.count) };
   if (grouping === "name") return by(spans.name, labelled(spans.names, "(no name)"));
   return { labels: [""], of: new Uint8Array(spans.count) };
 }

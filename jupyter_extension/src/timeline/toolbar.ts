@@ -105,9 +105,9 @@ export class Toolbar {
   /** What can be hidden, with what is. */
   filter(spans: Spans, hidden: Hidden): void {
     for (const grouping of this.lanes.options) {
-      grouping.disabled =
-        (grouping.value === "thread" && spans.threads.length === 0) ||
-        (grouping.value === "session" && !spans.sessions.some(Boolean));
+      const told = { thread: spans.threads.length > 0, session: spans.sessions.some(Boolean) };
+      grouping.disabled = told[grouping.value as keyof typeof told] === false;
+      grouping.text = word(grouping.value) + (grouping.disabled ? " (none recorded)" : "");
     }
     const names = tally(spans.name, spans.names.length);
     const often = [...names.keys()].sort((one, other) => names[other]! - names[one]!).slice(0, MOST_NAMES);
