@@ -56,7 +56,7 @@ def opened_store(path):
 
 def until(condition):
     """Wait until something holds."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -131,22 +131,19 @@ def test_the_thread_writes_without_being_asked(tmp_path):
     with recorders.replaced(recorders.Recorder(store, threaded=True)):
         with ops.session(id="a"), ops.span("work"):
             pass
-        deadline = time.monotonic() + 10
-        while not names(store):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: names(store))
 
         assert names(store) == ["work"]
         assert [run.session_id for run in store.runs()] == ["a"]
 
 
 def test_memory_needs_no_thread(recorder):
-    before = threading.active_count()
+    before = set(threading.enumerate())
 
     with ops.span("work"):
         pass
 
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
     assert names(recorder.store) == []  # until somebody reads
     recorder.flush()
     assert names(recorder.store) == ["work"]
@@ -177,7 +174,7 @@ def test_reading_ends_though_another_thread_traces_on(run_python):
         import signal, sys, threading
         import mirascope_ops as ops
 
-        signal.alarm(50)  # one that hangs is ended
+        signal.alarm(150)  # one that hangs is ended
         stop = threading.Event()
 
         def trace():
@@ -484,7 +481,7 @@ def test_a_daemon_thread_that_traces_on_does_not_keep_a_program_from_ending(run_
 from mirascope_ops.store import waiting
 
 waiting.MAX_SPANS = 6_000  # enough to show it, few enough to be written soon
-signal.alarm(30)  # one that hangs is ended
+signal.alarm(150)  # one that hangs is ended
 
 def forever():
     while True:
@@ -610,7 +607,7 @@ def test_spans_that_were_open_when_a_program_was_killed_tell_what_was_known_of_t
             with opened_store(run_python.store) as store:
                 until(lambda: {"answer", "inner", "foreign"} <= set(names(store)))
         running.send_signal(number)
-        assert running.wait(timeout=30) == -number
+        assert running.wait(timeout=120) == -number
         said = running.stderr.read()
 
     spans, runs = stored(run_python.store)

@@ -71,7 +71,7 @@ def serve():
 
             def stop():
                 server.should_exit = True
-                thread.join(timeout=10)
+                thread.join(timeout=120)
 
             running.callback(stop)
             thread.start()

@@ -120,7 +120,7 @@ def in_thread() -> Callable[[Callable[[], Any]], Any]:
 
         thread = threading.Thread(target=target)
         thread.start()
-        thread.join(timeout=30)
+        thread.join(timeout=120)
         if "error" in outcome:
             raise outcome["error"]
         return outcome["result"]

@@ -70,7 +70,7 @@ def test_without_a_session_id_attributes_make_no_session():
         assert ops.current_session() is None
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=200)
 @given(st.dictionaries(keys, json_values, max_size=6))
 def test_every_attribute_survives_as_valid_baggage(attributes):
     value = baggage.encode(attributes)
@@ -166,7 +166,7 @@ def test_no_more_members_are_read_than_may_be_sent():
     assert len(extract_session_attributes({"baggage": many[:8000]})) == baggage.MAX_MEMBERS
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=200)
 @given(st.text() | st.binary() | st.lists(st.text() | st.binary()))
 def test_any_header_is_read_without_raising(value):
     attributes = extract_session_attributes({"baggage": value})

@@ -156,7 +156,7 @@ def test_other_processes_continue_the_same_run_and_their_spans_are_stored_once(m
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=170,
     )
 
     assert not done.stderr
@@ -192,7 +192,7 @@ def test_what_a_program_recorded_last_is_stored_though_it_ends_at_once(tmp_path)
     environment = {"MIRASCOPE_OPS_STORE": str(place), "HOME": str(tmp_path)}
 
     ended = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=170
     )
     read = subprocess.run(
         [sys.executable, "-c", "from mirascope_ops import ops; print([span.name for span in ops.spans(session='a')])"],
@@ -200,7 +200,7 @@ def test_what_a_program_recorded_last_is_stored_though_it_ends_at_once(tmp_path)
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=170,
     )
 
     assert (ended.stdout, ended.stderr) == ("", "")

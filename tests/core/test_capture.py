@@ -743,7 +743,7 @@ def test_the_environment_switches_capture_off(setting):
         env={**os.environ, "MIRASCOPE_OPS_CAPTURE": setting, "MIRASCOPE_OPS_STORE": ":memory:"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=170,
         check=True,
     )
 

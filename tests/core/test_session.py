@@ -320,7 +320,7 @@ async def test_one_session_object_serves_tasks_that_overlap():
 
 def test_one_session_object_serves_threads_that_overlap():
     shared = ops.session(id="shared")
-    both_inside = threading.Barrier(2, timeout=10)
+    both_inside = threading.Barrier(2, timeout=120)
 
     def worker(_: int):
         with shared as ctx:

@@ -905,7 +905,7 @@ def run(program: str, **environment: str) -> str:
         env={**os.environ, "MIRASCOPE_OPS_STORE": ":memory:", **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=170,
         check=False,
     )
     assert outcome.returncode == 0, outcome.stderr

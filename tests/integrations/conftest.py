@@ -119,7 +119,7 @@ def serve_asgi() -> Iterator[Callable[[Any], str]]:
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         running.append((server, thread))
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not server.started:
             assert thread.is_alive(), "the server did not start"
             assert time.monotonic() < deadline
@@ -129,7 +129,7 @@ def serve_asgi() -> Iterator[Callable[[Any], str]]:
     yield start
     for server, thread in running:
         server.should_exit = True
-        thread.join(timeout=30)
+        thread.join(timeout=120)
 
 
 class _Quiet(WSGIRequestHandler):
@@ -161,7 +161,7 @@ def serve_wsgi() -> Iterator[Callable[[Any], str]]:
     for server, thread in running:
         server.shutdown()
         server.server_close()
-        thread.join(timeout=30)
+        thread.join(timeout=120)
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def raw_request() -> Callable[[str, bytes], bytes]:
 
     def send(url: str, payload: bytes) -> bytes:
         host, port = url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=30) as connection:
+        with socket.create_connection((host, int(port)), timeout=120) as connection:
             with contextlib.suppress(ConnectionError):  # a server may refuse before it has read all
                 connection.sendall(payload)
             answer = b""
@@ -227,7 +227,7 @@ def run_beside(tmp_path_factory, loopback_model) -> Callable[..., Beside]:
         done = subprocess.run(
             [sys.executable, str(path)],
             env={**os.environ, **settings, **environment},
-            cwd=folder, capture_output=True, text=True, timeout=170, check=False,
+            cwd=folder, capture_output=True, text=True, timeout=550, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return Beside(done.stdout.splitlines()[-1])

@@ -354,7 +354,7 @@ def test_a_process_that_is_in_a_session_itself_keeps_the_two_apart():
 
 
 def test_fifty_requests_at_once_stay_apart(serve_wsgi, recorded, until):
-    meet = threading.Barrier(50, timeout=60)
+    meet = threading.Barrier(50, timeout=120)
 
     def app(environ, start_response):
         meet.wait()  # all fifty are inside at once
@@ -375,7 +375,7 @@ def test_fifty_requests_at_once_stay_apart(serve_wsgi, recorded, until):
             return set(client.get("/", headers=headers).text.split())
 
     limits = httpx.Limits(max_connections=None)
-    with httpx.Client(base_url=url, timeout=60, limits=limits) as client, ThreadPoolExecutor(50) as pool:
+    with httpx.Client(base_url=url, timeout=120, limits=limits) as client, ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(ask, range(50)))
 
     assert answers == [{f"user-{number}"} for number in range(50)]
@@ -460,7 +460,7 @@ def serve_flask():
     for server, thread in running:
         server.shutdown()
         server.server_close()
-        thread.join(timeout=30)
+        thread.join(timeout=120)
 
 
 def flask_app():

@@ -75,7 +75,11 @@ def jupyter_server(folder: Path, application: str = "jupyterlab", **environment:
         yield f"{_address(server, folder, token)}/{{}}?token={token}&reset"
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        try:
+            server.wait(timeout=60)  # it ends its kernels
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
         log.close()
 
 

@@ -36,12 +36,12 @@ def test_blocks_of_threads_may_overlap_in_any_order(enabled):
     def other():
         with uncollected():
             entered.set()
-            left.wait(30)
+            left.wait(120)
 
     thread = threading.Thread(target=other)
     with uncollected():
         thread.start()
-        entered.wait(30)
+        entered.wait(120)
     assert not gc.isenabled()
     left.set()
     thread.join()
@@ -61,11 +61,11 @@ def test_a_child_that_was_forked_meanwhile_collects(run_python):
         def other():
             with uncollected():
                 entered.set()
-                left.wait(30)
+                left.wait(120)
 
         thread = threading.Thread(target=other)
         thread.start()
-        entered.wait(30)
+        entered.wait(120)
         child = os.fork()
         if not child:
             with uncollected():

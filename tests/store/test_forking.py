@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 assert recorder  # its hooks bring the stores to rest
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
-HANGS = 60  # seconds after which a child that hangs is ended by an alarm
+HANGS = 150  # seconds after which a child that hangs is ended by an alarm
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def names_elsewhere(path: Path) -> list[str]:
         "print(*sorted(span.name for span in SqliteStore(sys.argv[1]).spans(SpanQuery())))"
     )
     return subprocess.run(
-        [sys.executable, "-c", code, path], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=True, timeout=170
     ).stdout.split()
 
 

@@ -32,7 +32,7 @@ def test_a_killed_process_is_gone_before_its_parent_collects_it(child):
     alive = is_alive(known, heartbeat=0, now=0)
 
     child.kill()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while is_alive(known, heartbeat=0, now=0) and time.monotonic() < deadline:
         time.sleep(0.01)
 
@@ -90,7 +90,7 @@ def test_a_lock_held_elsewhere_is_waited_for_and_then_reported(tmp_path):
     holder.kill()
     holder.communicate()
 
-    with FileLock(path, timeout=5).held():
+    with FileLock(path, timeout=60).held():
         assert path.stat().st_mode & 0o777 == 0o600
 
 

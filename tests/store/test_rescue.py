@@ -8,7 +8,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -377,7 +376,7 @@ def test_another_process_takes_back_what_was_left_without_being_asked(run_python
 
         with ops.span("work"):
             pass
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while len(ops.spans()) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -391,25 +390,27 @@ def test_another_process_takes_back_what_was_left_without_being_asked(run_python
 
 def test_a_stopped_process_that_holds_the_lock_holds_up_nobody_for_long(tmp_path, path, logged):
     holder = """
-import sys, time
+import sys
 from pathlib import Path
 from mirascope_ops.store.lock import FileLock
 
 with FileLock(Path(sys.argv[1])).held():
     print("held", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
     places = rescue.Rescue(path)
     with recorders.replaced(recorders.Recorder(places.opened(), rescue=places)) as recorder:
         with subprocess.Popen(
-            [sys.executable, "-c", holder, str(path) + ".lock"], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", holder, str(path) + ".lock"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         ) as process:
             assert process.stdout.readline() == "held\n"
             recorder.store.wait_for_others(0.3)
-            began = time.monotonic()
             work("meanwhile")
             assert [span.name for span in ops.spans()] == ["meanwhile"]
-            assert time.monotonic() - began < 20  # not the sixty seconds that the other one takes
+            assert process.poll() is None  # it holds the lock to this moment
             process.kill()
         recorder.gather()
         assert names(recorder.store) == ["meanwhile"]

@@ -39,7 +39,7 @@ def script(code, path, *arguments):
 
 
 def result(process):
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     return out.strip()
 
@@ -192,7 +192,7 @@ def test_reading_goes_on_while_somebody_writes(sqlite, make):
         seen: list[list[str]] = []
         reader = threading.Thread(target=lambda: seen.append(names(sqlite)))
         reader.start()
-        reader.join(timeout=10)
+        reader.join(timeout=120)
 
     assert seen == [["old"]]
 

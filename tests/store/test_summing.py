@@ -128,7 +128,9 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(STEP, max_size=14))
 def test_a_file_lists_what_memory_lists_however_often_it_was_settled(tmp_path, make, steps):
     path = tmp_path / f"{next(_numbers)}.db"
