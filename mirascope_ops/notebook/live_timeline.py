@@ -19,8 +19,9 @@ from mirascope_ops.core import backend
 from mirascope_ops.core.open_spans import open_spans
 from mirascope_ops.store.ended import span_record
 from mirascope_ops.views.escape import one_line
-from mirascope_ops.views.timeline import KINDS, NAME_LIMIT, NO_TOKENS, ROOT, STATUSES, Codes, packed
+from mirascope_ops.views.timeline import KINDS, NO_TOKENS, ROOT, STATUSES, packed
 from mirascope_ops.views.timeline_bundle import Bundle, bundle
+from mirascope_ops.views.timeline_columns import NAME_LIMIT, Codes
 from mirascope_ops.views.timeline_threads import ThreadLabels, thread_of
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ import traitlets
 from mirascope_ops.analysis.table import spans_at
 from mirascope_ops.spanset import SpanSet
 from mirascope_ops.views.escape import one_line
-from mirascope_ops.views.timeline import NAME_LIMIT, TimelineData, timeline_data
+from mirascope_ops.views.timeline import TimelineData, timeline_data
+from mirascope_ops.views.timeline_columns import NAME_LIMIT
 from mirascope_ops.views.timeline_detail import timeline_detail
 
 if TYPE_CHECKING:
