@@ -148,6 +148,10 @@ class Page:
             [told, SECONDS],
         )
 
+    def wait_for_frames(self) -> None:
+        """Wait until what was to be drawn is drawn."""
+        self.evaluate("for (const _ of [1, 2]) await new Promise(requestAnimationFrame);")
+
     def run(self, place: int) -> None:
         """Run one cell, without waiting for its end."""
         self.evaluate(

@@ -89,8 +89,7 @@ def test_twenty_traces_are_reviewed_by_the_keyboard_alone_over_a_restart(tmp_pat
 
         # The kernel goes; the same cell goes on with the tenth.
         lab.restart()
-        lab.run_and_wait(0)
-        lab.run(2)
+        lab.run_and_wait(0, 2)
         review.locator(".pg", has_text="9 of 20 reviewed · 6 pass · 3 fail").wait_for()
         lab.page.wait_for_function("() => document.querySelector('.rv h4').textContent.startsWith('10.')")
         review.focus()

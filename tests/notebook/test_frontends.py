@@ -17,7 +17,7 @@ from mirascope_ops import ops
 from mirascope_ops.notebook.timeline import Timeline
 from mirascope_ops.views.timeline_bundle import bundle
 from mirascope_ops.views.timeline_options import TimelineOptions
-from tests.notebook.lab import FLAGS, browser_program
+from tests.notebook.lab import FLAGS, SECONDS, browser_program
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -86,6 +86,7 @@ def browser():
 @pytest.fixture
 def page(browser):
     opened = browser.new_page(viewport={"width": 1000, "height": 1000})
+    opened.set_default_timeout(SECONDS)
     yield opened
     opened.close()
 

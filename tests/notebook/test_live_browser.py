@@ -37,12 +37,13 @@ def test_the_timeline_takes_in_spans_while_a_cell_blocks_and_while_it_awaits(tmp
                 canvas.press(key)
             panel.locator("h4", has_text="ask● running").wait_for()
             panel.get_by_text("told when the cell is over").wait_for()
+            lab.wait_for_frames()
             before = canvas.get_attribute("data-window")
             (tmp_path / f"{name}-0").touch()
             output.locator("canvas[data-spans='4']").wait_for()
+            lab.wait_for_frames()
             assert canvas.get_attribute("data-window") == before
-            panel.locator("h4", has_text="ask").wait_for()
-            assert "running" not in panel.locator("h4").inner_text()
+            panel.locator("h4", has_text="ask", has_not_text="running").wait_for()
             output.locator(".go").filter(has_text="4 spans").wait_for()
             assert output.locator("img, script").count() == 0
 
