@@ -10,6 +10,7 @@ from mirascope_ops.analysis.stats import counted, totals_of
 from mirascope_ops.analysis.tree import lineage
 from mirascope_ops.views.escape import one_line
 from mirascope_ops.views.format import count, duration, plural, token_flow, tokens
+from mirascope_ops.views.hints import model_word
 from mirascope_ops.views.values import structured
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 FEW: Final = 20  # turns that are shown whole rather than more of them cut short
 MOST_MESSAGES: Final = 40  # of one turn
 
-NOTHING_SAID: Final = "No messages, inputs or outputs were recorded."
+NOTHING_SAID: Final = "no messages, inputs or outputs were recorded"
 ROLES: Final = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool", "error": "Error"}
 
 
@@ -177,7 +178,7 @@ def usage_words(span: SpanRow, talk: Talk) -> str:
     """What a call took of tokens, and its model where it is not the conversation's."""
     used = token_flow(span.input_tokens, span.output_tokens)
     cached = f", {tokens(span.cache_read_tokens)} cached" if span.cache_read_tokens and used else ""
-    model = one_line(span.model, 60) if span.model and span.model != talk.model else ""
+    model = one_line(model_word(span), 60) if span.model != talk.model else ""
     parts = [model, f"{used} tokens{cached}" if used else "no tokens" if model else ""]
     return ", ".join(part for part in parts if part)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from mirascope_ops._optional import require
 from mirascope_ops.exceptions import OpsError
-from mirascope_ops.views import figure, figures_icicle, figures_names, figures_turns
+from mirascope_ops.views import figure, figures_icicle, figures_names, figures_static, figures_turns
 from mirascope_ops.views.budget import MAX_OUTPUT_BYTES
 from mirascope_ops.views.figures_theme import Theme, look
 
@@ -33,6 +33,8 @@ _DRAW: Final[Mapping[str, Callable[[Sequence[SpanRow], Look, int], Any]]] = {
 }
 _MOST: Final = 2000
 _FEWEST: Final = 20
+# Bytes of a figure's data: the table beside it takes its part of an output.
+_ROOM: Final = MAX_OUTPUT_BYTES - figures_static.MOST_BYTES
 
 
 def draw(kind: str, spans: Sequence[SpanRow], *, limit: int | None = None, theme: Theme = "auto") -> Figure:
@@ -53,10 +55,20 @@ def draw(kind: str, spans: Sequence[SpanRow], *, limit: int | None = None, theme
     try:
         shown = look(theme)
         if limit is not None:
-            return _DRAW[kind](spans, shown, _checked(limit))
-        return _fitting(lambda most: _DRAW[kind](spans, shown, most))
+            made: Any = _DRAW[kind](spans, shown, _checked(limit))
+        else:
+            made = _fitting(lambda most: _DRAW[kind](spans, shown, most))
     except ValueError as error:
         raise OpsError(str(error)) from None
+
+    def static() -> str:
+        # Of many spans only those are read that the table has room for, and the number of the others is known.
+        part = spans[: figures_static.MOST_ROWS] if kind == "timeline" else spans
+        rows = table(kind, part)
+        more = len(spans) - len(part)
+        return figures_static.table_of(kind, made.layout.title.text or "", rows, len(rows) + more)
+
+    return figures_static.with_table(made, static)
 
 
 def _fitting(made: Callable[[int], Figure]) -> Figure:
@@ -65,9 +77,9 @@ def _fitting(made: Callable[[int], Figure]) -> Figure:
     while True:
         figure: Any = made(most)
         size = len(figure.to_json().encode())
-        if size <= MAX_OUTPUT_BYTES or most <= _FEWEST:
+        if size <= _ROOM or most <= _FEWEST:
             return figure
-        most = max(_FEWEST, min(most * 9 // 10, most * MAX_OUTPUT_BYTES * 19 // (20 * size)))
+        most = max(_FEWEST, min(most * 9 // 10, most * _ROOM * 19 // (20 * size)))
 
 
 def table(kind: str, spans: Sequence[SpanRow]) -> DataFrame:

@@ -59,15 +59,20 @@ def icicle_figure(spans: Sequence[SpanRow], shown: Look, limit: int, *, flame: b
         )
     )
     took = sum(one.total for one in every if not one.depth)
-    title = f"{duration(took)} in {plural(sum(one.number for one in every), 'span')}"
+    title = f"Where the time went: {duration(took)} in {plural(sum(one.number for one in every), 'span')}"
     title += left_out(len(every) - len(kept), "path")
-    height = min(_HIGHEST, _FRAME + _ROW * (depth + 1))
+    # Above several roots plotly leaves a row for one that is not there: the title takes it.
+    spare = _ROW if sum(not one.depth for one in kept.values()) > 1 else 0
+    height = min(_HIGHEST, _FRAME + _ROW * depth + spare)
     figure.update_layout(
         **layout(
             shown,
             title,
             height=height,
-            margin={"l": 4, "r": 4, "t": 48, "b": 8},
+            margin={"l": 4, "r": 4, "t": 48 - (0 if flame else spare), "b": 8},
+            title_pad_t=14,
+            title_y=1,
+            title_yanchor="top",
             uniformtext={"minsize": 9, "mode": "hide"},
         )
     )

@@ -36,7 +36,7 @@ from mirascope_ops.views.html_parts import (
 )
 from mirascope_ops.views.html_trace import empty_html
 from mirascope_ops.views.outline import error_line, outline
-from mirascope_ops.views.values import text_html, value_html
+from mirascope_ops.views.values import structured, text_html, value_html
 from mirascope_ops.views.verdicts import verdict_html
 from mirascope_ops.views.words import NO_SPANS
 
@@ -50,6 +50,9 @@ _LIMITS: Final = (20_000, 6_000, 1_500, 500, 160, 60, 24)
 _SPARE: Final = 4_000  # bytes for the icons and styles of errors, and for what the header and footer may add
 _CLASSES: Final = {"user": "u", "system": "s"}
 _MOST_TOOLS: Final = 20
+# A message of more characters is folded after so many.
+_FOLDED_FROM: Final = 2_400
+_KEPT: Final = 1_200
 _LEAST_TRACEBACK: Final = 160  # characters of a value below which an error has no traceback
 
 
@@ -123,7 +126,8 @@ def _turn(turn: ConversationTurn, talk: Talk, limit: int) -> str:
         table = code(f"{talk.source}[{turn.number - 1}].messages")
         inside += f'<p class="more">{plural(missing, "more message")} in between: {table}</p>'
     inside += "".join(_message(message, talk, view, limit) for message in last)
-    inside = inside or f'<p class="more">{NOTHING_SAID}</p>'
+    if not inside and not before:
+        words += f" · {NOTHING_SAID}"
     return f"<li>{before}<h5>Turn {turn.number} <span>{words}</span></h5>{inside}</li>"
 
 
@@ -134,8 +138,8 @@ def _message(message: ConversationMessage, talk: Talk, view: Outline, limit: int
     role = f'<b class="ro">{sign}{name_html(role_word(message.role), 24)}{unseen(": ")}</b>'
     parts: list[str] = []
     if message.content:
-        readable = message.role in {"tool", "assistant"}
-        parts.append(value_html(message.content, limit) if readable else _text(message.content, limit))
+        is_data = message.role in {"tool", "assistant"} and structured(message.content) is not None
+        parts.append(value_html(message.content, limit) if is_data else _text(message.content, limit))
     parts += [_tool(use, limit) for use in message.tools[:_MOST_TOOLS]]
     if len(message.tools) > _MOST_TOOLS:
         parts.append(f'<span class="q">{plural(len(message.tools) - _MOST_TOOLS, "more tool call")}</span>')
@@ -147,6 +151,17 @@ def _message(message: ConversationMessage, talk: Talk, view: Outline, limit: int
 
 
 def _text(text: str, limit: int) -> str:
+    """What was said; of a long text the beginning, the rest to open: a chat is read for its turns."""
+    if min(len(text), limit) <= _FOLDED_FROM:
+        return _body(text, limit)
+    kept = 1 + max(text.rfind(space, _KEPT // 2, _KEPT) for space in " \n")
+    kept = kept or _KEPT
+    rest = f"{count(len(text) - kept)} more characters"
+    folded = f'<details><summary class="tx">{rest}</summary>{_body(text[kept:], limit - kept)}</details>'
+    return _body(text[:kept].rstrip(), limit) + folded
+
+
+def _body(text: str, limit: int) -> str:
     return f'<span class="bd" dir="auto">{text_html(text, limit)}</span>'
 
 

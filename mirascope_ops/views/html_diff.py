@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mirascope_ops.analysis.rows import SpanRow
 
 _NAME = 60
+_ACROSS = 6  # figures beside each other, at most
 _MOST_COUNTED = 8
 _NEUTRAL = frozenset({"LLM calls", "spans"})  # more of them is neither better nor worse; told where they differ
 
@@ -150,4 +151,7 @@ def _figures(figures: Sequence[Figure]) -> str:
             f'<span class="q">{unseen(", ")}A {measure(figure.a, figure.unit)}</span>'
             f"{unseen(', ') + change if change else ''}</li>"
         )
-    return f'<ul class="ks" aria-label="Figures of both runs">{items}</ul>' if items else ""
+    number = items.count("<li>")
+    across = -(-number // 2) if number > _ACROSS else _ACROSS  # two rows of like length
+    shown = f'<ul class="ks k{across}" aria-label="Figures of both runs">{items}</ul>'
+    return shown if items else ""

@@ -11,7 +11,7 @@ from mirascope_ops.analysis.verdicts import verdict_of, verdict_of_trace
 from mirascope_ops.views.budget import Limits, fit
 from mirascope_ops.views.escape import html_text, one_line
 from mirascope_ops.views.format import axis_step, count, duration, mark, plural, short_id, token_flow, usd
-from mirascope_ops.views.hints import hint
+from mirascope_ops.views.hints import hint, list_hint
 from mirascope_ops.views.html_parts import article, code, icon, name_html, status_html
 from mirascope_ops.views.html_table import foot_html, head_html, table_html
 from mirascope_ops.views.html_trace import empty_html, trace_html
@@ -76,7 +76,7 @@ def _columns(first: str, last: str, scale: str) -> tuple[tuple[str, str], ...]:
         ("Duration", "nu"),
         ("Tokens", "nu h6"),
         ("Cost", "nu h6"),
-        ("Spans", "nu"),
+        ("Spans", "nu h6"),
         (last, "id q h6"),
     )
 
@@ -188,7 +188,7 @@ def _spans(spans: Sequence[SpanRow], limits: Limits) -> str:
             _cells(
                 span,
                 status_html(span.status),
-                hint(view.lines[0], view, _INPUT_LIMIT),
+                list_hint(view.lines[0], view, _INPUT_LIMIT),
                 failed=span.status == "error",
                 took=span.duration,
                 end=end,

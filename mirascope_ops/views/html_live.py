@@ -17,11 +17,12 @@ from mirascope_ops.views.html_parts import (
     name_html,
     status_html,
 )
-from mirascope_ops.views.html_session import sparks_html, turn_html
-from mirascope_ops.views.html_tree import reports_usage
+from mirascope_ops.views.html_session import sparks_html, turn_html, turns_html
+from mirascope_ops.views.html_tree import usage_columns
 from mirascope_ops.views.live import LiveSession, running_names
 
 if TYPE_CHECKING:
+    from mirascope_ops.views.html_tree import Columns
     from mirascope_ops.views.session_outline import TurnLine
 
 _MOST_BYTES = 30_000
@@ -56,11 +57,11 @@ def _card(live: LiveSession, limits: Limits) -> str:
     body += f'<p class="go" role="status">{_progress(live)}</p>'
     body += sparks_html(live.past)
     longest = max([1, *(line.turn.totals.duration or 0 for line in (*live.past, *live.shown))])
-    plain = not any(reports_usage(line.view) for line in live.shown)
-    rows = "".join(_row(line, live, longest, limits, plain=plain) for line in live.shown)
+    columns = usage_columns(line.view for line in live.shown)
+    rows = "".join(_row(line, live, longest, limits, columns) for line in live.shown)
     hidden = live.turns - len(live.shown)
     more = f'<li class="more">{plural(hidden, "earlier turn")}</li>' if hidden > 0 else ""
-    body += f'<ol class="tu">{more}{rows}</ol>' if rows else ""
+    body += turns_html(more + rows, columns) if rows else ""
     return article(body, f"Session {one_line(live.session_id, 80)}, running", ("tree", "session", "live"))
 
 
@@ -90,8 +91,8 @@ def _progress(live: LiveSession) -> str:
     return f'<span class="ru">●</span> {so_far} so far{f" · {running}" if running else ""}'
 
 
-def _row(line: TurnLine, live: LiveSession, longest: int, limits: Limits, *, plain: bool) -> str:
+def _row(line: TurnLine, live: LiveSession, longest: int, limits: Limits, columns: Columns) -> str:
     if line.turn.trace_id in live.open_turns:
         line.view.total = max(line.view.total, live.now - line.view.start)
-        return turn_html(line, longest, limits, plain=plain, is_open=True)
-    return turn_html(line, longest, _CLOSED, plain=plain)
+        return turn_html(line, longest, limits, columns, is_open=True)
+    return turn_html(line, longest, _CLOSED, columns)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_EVENTS = 12
 _HINTED = 60
+_NAMED = 4
 _MOST_ATTRIBUTES = 60
 _ATTRIBUTE_LIMIT = 200
 # Below this many characters a value, attributes are only counted: most of them stand elsewhere in the row.
@@ -142,6 +143,19 @@ def says_more(line: Line) -> bool:
     )
 
 
+def _told(span: SpanRow) -> str:
+    """What a span without input and output has to tell, in a few words."""
+    events = [name_html(event.name, 40) for event in span.events if event.name != "exception"]
+    some = f"{', '.join(events[:_NAMED])}{', …' if len(events) > _NAMED else ''}"
+    tags = f"{', '.join(name_html(tag, 40) for tag in span.tags[:_NAMED])}{', …' if len(span.tags) > _NAMED else ''}"
+    parts = [
+        f"{plural(len(events), 'event')}: {some}" if events else "",
+        f"{'tag' if len(span.tags) == 1 else 'tags'} {tags}" if span.tags else "",
+        plural(len(span.attributes), "attribute") if span.attributes else "",
+    ]
+    return " · ".join(part for part in parts if part) or "details"
+
+
 def preview_html(line: Line, panel: str, *, is_open: bool = False) -> str:
     """A container's own values on one line, which opens to its panel."""
     span = line.span
@@ -158,7 +172,6 @@ def preview_html(line: Line, panel: str, *, is_open: bool = False) -> str:
         shown = json_html(value, 120) if value is not None else f'"{html_text(one_line(output, 160))}"'
         parts.append(f"→ {shown}")
     if not parts:
-        what = plural(len(span.attributes), "attribute") if span.attributes else "details"
-        return f'<details{state}><summary class="tx">{what}</summary>{panel}</details>'
+        return f'<details class="at"{state}><summary class="tx" dir="auto">{_told(span)}</summary>{panel}</details>'
     summary = f'<span class="j" dir="auto">{" ".join(parts)}</span>'
     return f'<details class="pv"{state}><summary>{summary}</summary>{panel}</details>'

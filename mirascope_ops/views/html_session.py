@@ -25,7 +25,7 @@ from mirascope_ops.views.html_parts import (
     unseen,
     was_cut,
 )
-from mirascope_ops.views.html_tree import reports_usage, tree_html
+from mirascope_ops.views.html_tree import Columns, tree_html, usage_columns, usage_html
 from mirascope_ops.views.session_outline import SessionOutline, TurnLine, session_outline
 from mirascope_ops.views.sparks import latency_figure, tokens_per_turn_figure
 from mirascope_ops.views.verdicts import verdict_html
@@ -128,7 +128,7 @@ def _session(view: SessionOutline, limits: Limits) -> str:
     )
     body = header(_title(card), _status(view), _meta(view), _figures(view), _chips(card))
     body += sparks_html(view.turns)
-    plain = not any(reports_usage(line.view) for line in view.turns)
+    columns = usage_columns(line.view for line in view.turns)
     open_levels: list[int] = []
     for number, section in enumerate(view.sections[: limits.items]):
         depth = min(section.depth, _MOST_NESTING)
@@ -139,10 +139,10 @@ def _session(view: SessionOutline, limits: Limits) -> str:
             body += f'<details class="sub" open><summary>{_child(section.card)}</summary><div class="nx">'
             open_levels.append(depth)
         inside = [line for line in section.turns if line.place in shown]
-        items = "".join(turn_html(line, view.longest, per_turn, plain=plain) for line in inside)
+        items = "".join(turn_html(line, view.longest, per_turn, columns) for line in inside)
         missing = len(section.turns) - len(inside)
         more = f'<li class="more">{plural(missing, "more turn")}</li>' if missing else ""
-        body += f'<ol class="tu">{items}{more}</ol>' if items or more else ""
+        body += turns_html(items + more, columns)
     body += "</div></details>" * len(open_levels)
     body += _footer(view, len(shown), limits, body)
     word = STATUS[card.status][1]
@@ -177,23 +177,27 @@ def _child(card: SessionCard) -> str:
     return shown + (f'{COMMA}<span class="st wa">! {recovered} recovered</span>' if recovered else "")
 
 
-def turn_html(line: TurnLine, longest: int, limits: Limits, *, plain: bool, is_open: bool = False) -> str:
+def turns_html(items: str, columns: Columns) -> str:
+    """The list that rows of turns stand in; "" without any."""
+    name = f"tu {columns}" if columns else "tu"
+    return f'<ol class="{name}">{items}</ol>' if items else ""
+
+
+def turn_html(line: TurnLine, longest: int, limits: Limits, columns: Columns, *, is_open: bool = False) -> str:
     """A turn's row, which opens to the tree of its spans.
 
     Args:
         line: The turn.
         longest: Nanoseconds that fill the bar.
         limits: How much of the tree is shown; without any rows there is nothing to open.
-        plain: Whether no turn reports tokens or cost.
+        columns: Those that the session's turns need.
         is_open: Show the tree from the start.
     """
     turn = line.turn
     totals = turn.totals
     small = " lg" if line.number >= _LARGE_NUMBER else ""
     asked = html_text(one_line(turn.user or turn.name, 160))
-    used = token_flow(totals.input_tokens, totals.output_tokens)
-    tokens = f"{used}{unseen(' tokens, ')}" if used else ""
-    cost = f"{html_text(usd(totals.cost))}{COMMA}" if totals.cost is not None else ""
+    usage = usage_html(totals.input_tokens, totals.output_tokens, totals.cost, columns)
     took = duration(totals.duration) if totals.duration is not None else ""
     share = f"{100 * (totals.duration or 0) / longest:.1f}%"
     bar = (
@@ -204,14 +208,14 @@ def turn_html(line: TurnLine, longest: int, limits: Limits, *, plain: bool, is_o
     row = (
         f'<summary><span class="w"><span class="no{small}"></span>'
         f'<span class="us" dir="auto">{asked}</span>{_answer(line)}</span>'
-        f'{bar}<span class="x">{tokens}</span><span class="x">{cost}</span><span class="d">{took}</span></summary>'
+        f'{bar}{usage}<span class="d">{took}</span></summary>'
     )
-    inside = _spans_html(line, limits, plain=plain) if limits.rows else ""
+    inside = _spans_html(line, limits, columns) if limits.rows else ""
     return f'<li value="{line.number}"><details{" open" if is_open else ""}>{row}{inside}</details></li>'
 
 
-def _spans_html(line: TurnLine, limits: Limits, *, plain: bool) -> str:
-    tree, shown = tree_html(line.view, limits, label=f"Spans of turn {line.number}", open_last=False, plain=plain)
+def _spans_html(line: TurnLine, limits: Limits, columns: Columns) -> str:
+    tree, shown = tree_html(line.view, limits, label=f"Spans of turn {line.number}", open_last=False, columns=columns)
     missing = len(line.view.lines) - shown
     lookup = code(call("get_trace", short_id(line.turn.trace_id)))
     more = f'<p class="me">{plural(missing, "more span")}: {lookup}</p>' if missing else ""

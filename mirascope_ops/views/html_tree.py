@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mirascope_ops.views.escape import html_text, one_line
 from mirascope_ops.views.format import axis_step, duration, mark, offset, plural, token_flow, usd
@@ -14,6 +14,8 @@ from mirascope_ops.views.styles import kind_class
 from mirascope_ops.views.words import STATUS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mirascope_ops.views.budget import Limits
     from mirascope_ops.views.outline import Line, Outline
 
@@ -23,17 +25,27 @@ MOST_DEPTH = 40
 _FLAT_DEPTH = 6
 _MARKS = 5
 _PREVIEWED_ROWS = 40
+# An axis mark from here on would run into the next column where the view is narrow.
+_LATE = 0.7
+
+# The style sheet's class: all columns, all but the costs, neither tokens nor costs.
+Columns = Literal["", "nc", "nt"]
 
 
-def reports_usage(view: Outline) -> bool:
-    """Whether any span of the trace reports tokens or a cost."""
-    return any(
-        line.input_tokens is not None or line.output_tokens is not None or line.cost is not None for line in view.lines
-    )
+def usage_columns(views: Iterable[Outline]) -> Columns:
+    """The columns that traces need: none for tokens and costs that no span reports."""
+    columns: Columns = "nt"
+    for view in views:
+        for line in view.lines:
+            if line.cost is not None:
+                return ""
+            if line.input_tokens is not None or line.output_tokens is not None:
+                columns = "nc"
+    return columns
 
 
 def tree_html(
-    view: Outline, limits: Limits, *, label: str, open_last: bool = True, plain: bool | None = None
+    view: Outline, limits: Limits, *, label: str, open_last: bool = True, columns: Columns | None = None
 ) -> tuple[str, int]:
     """The rows of one trace, with their axis.
 
@@ -42,8 +54,8 @@ def tree_html(
         limits: How many rows and panels, and how long a value.
         label: What screen readers call the tree.
         open_last: Open the last model call's panel, as the trace's answer, where nothing failed.
-        plain: Leave out the columns of tokens and cost, so that the bars get their room; None does where
-            nothing is reported.
+        columns: The columns of tokens and cost, without which the bars get their room; None takes those that
+            the trace needs.
 
     Returns:
         The HTML, and the number of spans that are shown.
@@ -55,12 +67,12 @@ def tree_html(
     panels = _with_panels(view, shown, sources, limits.panels)
     opened = _opened(view, sources) if open_last else set(sources)
     gap = axis_step(view.total, _MARKS)
-    plain = not reports_usage(view) if plain is None else plain
+    columns = usage_columns([view]) if columns is None else columns
     out = [
-        f'<section class="tr{" nt" if plain else ""}" aria-label="{html_text(one_line(label, 120))}"',
+        f'<section class="tr{f" {columns}" if columns else ""}" aria-label="{html_text(one_line(label, 120))}"',
         f' style="--g:{_share(gap, view)}">',
     ]
-    out += [_axis(view, gap, plain=plain), "<ul>"]
+    out += [_axis(view, gap, columns), "<ul>"]
     closing: list[tuple[int, int]] = []  # (depth as shown, place) of rows whose list of children is open
 
     def close(depth: int) -> None:
@@ -77,7 +89,7 @@ def tree_html(
         # A container that is not deeper than the deepest level shown keeps its children in a list of its own.
         below = bool(line.node.children) and line.depth < MOST_DEPTH
         previewed = bool(panel) and bool(line.node.children)
-        row = _row(line, view, hinted=not (previewed and line.source < 0), plain=plain)
+        row = _row(line, view, columns, hinted=not (previewed and line.source < 0))
         if not panel and not below:
             out.append(f'<li><div class="r lf">{row}</div></li>')
             continue
@@ -115,7 +127,7 @@ def _opened(view: Outline, sources: list[int]) -> set[int]:
     return set(calls[-1:]) if calls or len(view.lines) != 1 else {0}
 
 
-def _row(line: Line, view: Outline, *, hinted: bool, plain: bool) -> str:
+def _row(line: Line, view: Outline, columns: Columns, *, hinted: bool) -> str:
     span = line.span
     parts: list[str] = []
     if line.depth > MOST_DEPTH:
@@ -132,12 +144,21 @@ def _row(line: Line, view: Outline, *, hinted: bool, plain: bool) -> str:
         failed = " e" if line.source >= 0 else ""
         parts.append(f'{unseen(" ")}<span class="h{failed}" dir="auto">{html_text(words)}</span>')
     name = f'<span class="n">{"".join(parts)}{COMMA}</span>{_bar(line, view)}'
-    if plain:
-        return name + _took(line, view)
-    used = token_flow(line.input_tokens, line.output_tokens)
+    usage = usage_html(line.input_tokens, line.output_tokens, line.cost, columns)
+    return f"{name}{usage}{_took(line, view)}"
+
+
+def usage_html(given: int | None, answered: int | None, dollars: float | None, columns: Columns) -> str:
+    """The cells of tokens and cost in a row."""
+    if columns == "nt":
+        return ""
+    used = token_flow(given, answered)
     tokens = f"{used}{unseen(' tokens, ')}" if used else ""
-    cost = f"{html_text(usd(line.cost))}{COMMA}" if line.cost is not None else ""
-    return f'{name}<span class="x">{tokens}</span><span class="x">{cost}</span>{_took(line, view)}'
+    cells = f'<span class="x">{tokens}</span>'
+    if not columns:
+        cost = f"{html_text(usd(dollars))}{COMMA}" if dollars is not None else ""
+        cells += f'<span class="x">{cost}</span>'
+    return cells
 
 
 def _took(line: Line, view: Outline) -> str:
@@ -166,12 +187,13 @@ def _share(ns: int, view: Outline) -> str:
     return f"{max(0.0, min(100.0, 100 * ns / view.total)):.1f}".removesuffix(".0") + "%"
 
 
-def _axis(view: Outline, gap: int, *, plain: bool) -> str:
+def _axis(view: Outline, gap: int, columns: Columns) -> str:
     marks = ""
     at = 0
     while at < view.total * 0.9:
-        marks += f'<i style="--x:{_share(at, view)}" data-t="{mark(at)}"></i>'
+        late = ' class="z"' if at > view.total * _LATE else ""
+        marks += f'<i{late} style="--x:{_share(at, view)}" data-t="{mark(at)}"></i>'
         at += gap
-    ends = "" if plain else '<span class="x" data-t="Tokens"></span><span class="x" data-t="Cost"></span>'
-    ends += '<span data-t="Duration"></span>'
+    shown = {"": ("Tokens", "Cost"), "nc": ("Tokens",), "nt": ()}[columns]
+    ends = "".join(f'<span class="x" data-t="{title}"></span>' for title in shown) + '<span data-t="Duration"></span>'
     return f'<div class="ax" aria-hidden="true"><span data-t="Span"></span><span class="tk">{marks}</span>{ends}</div>'

@@ -51,7 +51,7 @@ def _turn(turn: ConversationTurn, talk: Talk, limit: int) -> str:
     first, missing, last = shown_messages(turn)
     parts = [f"## {_heading(turn, talk)}", *(_message(message, talk, limit) for message in first)]
     parts += [f"… {plural(missing, 'more message')}"] if missing else []
-    parts += [] if turn.messages else [NOTHING_SAID]
+    parts += [] if turn.messages else [f"({NOTHING_SAID})"]
     return "\n\n".join([*parts, *(_message(message, talk, limit) for message in last)])
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _LIMIT: Final = 20_000  # characters of one value
 _SHORT: Final = 160
 _MOST_MESSAGES: Final = 40
+_FEW: Final = 2  # messages before the question that are not worth folding
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,11 @@ class SaidData(TypedDict):
 
 
 class PageData(TypedDict):
-    """An item in full; `cut` counts values that were cut or left out."""
+    """An item in full; `cut` counts values that were cut, `earlier` the messages before the question that is judged."""
 
     facts: list[str]
     error: str
+    earlier: int
     messages: list[SaidData]
     values: list[tuple[str, str]]
     code: str
@@ -179,11 +181,18 @@ def page_data(item: ReviewItem) -> PageData:
     return {
         "facts": [fact for fact in facts if fact],
         "error": told.text(problem or "error") if failed is not None and failed.status == "error" else "",
+        "earlier": 0 if whole else _earlier(said),
         "messages": said,
         "values": [] if said else [(label, told.text(value)) for label, value in values if value],
         "code": code if item.session_id is None else call("get_session", one_line(item.session_id, 200)),
         "cut": told.cut,
     }
+
+
+def _earlier(said: Sequence[SaidData]) -> int:
+    """How many messages stand before the question that is judged: context, which the reviewer has seen."""
+    before = max((place for place, message in enumerate(said) if message["role"] == "user"), default=0)
+    return before if before > _FEW else 0
 
 
 def _roots(item: ReviewItem) -> list[SpanRow]:

@@ -111,7 +111,7 @@ def _turn(turn: ConversationTurn, talk: Talk, limit: int) -> str:
     if missing:
         lines.append(f"… {plural(missing, 'more message')}: {one_line(talk.source, 160)}[{turn.number - 1}].messages")
     lines += [line for message in last for line in _message(message, talk, limit)]
-    return "\n".join(lines if turn.messages else [*lines, NOTHING_SAID])
+    return "\n".join(lines if turn.messages else [*lines, f"({NOTHING_SAID})"])
 
 
 def _message(message: ConversationMessage, talk: Talk, limit: int) -> list[str]:

@@ -8,7 +8,7 @@ from mirascope_ops.analysis.tree import forest
 from mirascope_ops.analysis.verdicts import verdict_of
 from mirascope_ops.views.escape import one_line
 from mirascope_ops.views.format import count, date, duration, plural, short_id, token_flow, usd
-from mirascope_ops.views.hints import hint
+from mirascope_ops.views.hints import list_hint
 from mirascope_ops.views.list_lines import session_line, trace_line
 from mirascope_ops.views.outline import outline
 from mirascope_ops.views.text_trace import name_text, status_text, title_text, trace_text
@@ -120,5 +120,5 @@ def _span_row(span: SpanRow) -> list[str]:
         token_flow(span.input_tokens, span.output_tokens),
         usd(span.cost) if span.cost is not None else "",
         name_text(short_id(span.trace_id)),
-        hint(view.lines[0], view, _LIMIT),
+        list_hint(view.lines[0], view, _LIMIT),
     ]

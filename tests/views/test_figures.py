@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import html
 import json
+import pickle
 
 import pytest
 
 from mirascope_ops import OpsError, ops
 from mirascope_ops.analysis.paths import paths
-from mirascope_ops.views import figures
+from mirascope_ops.views import figures, figures_static
 from mirascope_ops.views.figures_theme import look
 
 KINDS = ("timeline", "latency", "errors", "turns", "context", "icicle", "flame")
@@ -33,6 +36,42 @@ def test_every_figure_is_drawn_in_every_theme_also_of_nothing(kind, theme, all_t
 def test_every_figure_is_a_table_too(kind, all_traces):
     assert len(figures.table(kind, all_traces)) > 0
     assert len(figures.table(kind, [])) == 0
+
+
+@pytest.fixture
+def drawn_as_data(monkeypatch):
+    """As plotly shows figures in JupyterLab and in a kernel without a page."""
+    plotly = pytest.importorskip("plotly.io")
+    monkeypatch.setattr(plotly.renderers, "_default_name", "plotly_mimetype")
+    monkeypatch.setattr(plotly.renderers, "_default_renderers", [plotly.renderers["plotly_mimetype"]])
+    monkeypatch.setattr(plotly.renderers, "render_on_display", True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.usefixtures("drawn_as_data")
+def test_where_nothing_draws_a_figure_its_table_stands_in_its_place(kind, all_traces):
+    for spans in (all_traces, []):
+        shown = drawn(kind, spans)._repr_mimebundle_()
+
+        assert set(shown) == {"application/vnd.plotly.v1+json", "text/html"}
+        assert drawn(kind, spans).layout.title.text in html.unescape(shown["text/html"])
+        assert f".figure_table('{kind}')" in html.unescape(shown["text/html"])
+    assert len(shown["text/html"].encode()) < figures_static.MOST_BYTES
+
+
+@pytest.mark.usefixtures("drawn_as_data")
+def test_a_figures_table_is_bounded_escaped_and_no_part_of_its_copies(all_traces):
+    name = "<script>alert(1)</script>" + "x" * 5_000
+    spans = [span._replace(name=f"{n} {name}", span_id=f"{n:016x}") for n, span in enumerate(all_traces * 2)]
+    figure = drawn("latency", spans)
+    shown = figure._repr_mimebundle_()
+
+    assert "more rows" in shown["text/html"]
+    assert "<script" not in shown["text/html"]
+    assert len(shown["text/html"].encode()) <= figures_static.MOST_BYTES
+    assert len(json.dumps(shown).encode()) < 110_000
+    assert type(pickle.loads(pickle.dumps(figure))) is type(figure)
+    assert "text/html" not in copy.deepcopy(figure)._repr_mimebundle_()
 
 
 def test_an_unknown_kind_is_answered_with_those_that_there_are(all_traces):

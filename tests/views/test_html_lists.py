@@ -70,7 +70,8 @@ def test_spans_picked_out_of_traces_are_a_table_of_spans(all_traces):
 
     assert len(rows(shown)) == 11
     assert rows(shown)[2] == (
-        "llm  ChatCompletion|✓ ok|gpt-4o-mini → calls get_weather||80.8 ms|47 → 12|$0.000013|[7]|f9d136bb|"
+        "llm  ChatCompletion|✓ ok|gpt-4o-mini → calls get_weather · What is the weather there right now?||"
+        "80.8 ms|47 → 12|$0.000013|[7]|f9d136bb|"
     )
 
 

@@ -20,6 +20,8 @@ export interface Row {
 export interface Page {
   facts: string[];
   error: string;
+  /** So many of the messages were there before the question that is judged. */
+  earlier: number;
   messages: { role: string; text: string; calls: string[] }[];
   values: [string, string][];
   code: string;
