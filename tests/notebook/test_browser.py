@@ -9,7 +9,7 @@ import pytest
 
 from tests.notebook.lab import open_notebook
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SETUP = "%load_ext mirascope_ops\nfrom mirascope_ops import ops\nimport asyncio, time\nfrom pathlib import Path"
 HOSTILE = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>"

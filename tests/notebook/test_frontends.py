@@ -19,7 +19,7 @@ from mirascope_ops.views.timeline_bundle import bundle
 from mirascope_ops.views.timeline_options import TimelineOptions
 from tests.notebook.lab import FLAGS, SECONDS, browser_program
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 HOSTILE = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>"
 POLICY = (

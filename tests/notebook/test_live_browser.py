@@ -7,7 +7,7 @@ import pytest
 
 from tests.notebook.lab import open_notebook
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 HOSTILE = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>"
 SETUP = "%load_ext mirascope_ops\nfrom mirascope_ops import ops\nimport asyncio, time\nfrom pathlib import Path"

@@ -14,9 +14,9 @@ from mirascope_ops.notebook.live_timeline import TimelineFeed
 from mirascope_ops.testing import captured
 from mirascope_ops.views.html_live import live_html
 from mirascope_ops.views.timeline_bundle import bundle
-from tests.notebook.lab import FLAGS, browser_program
+from tests.notebook.lab import FLAGS, SECONDS, browser_program
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 # A widget's model, to which the test tells what a kernel would.
 MODEL = """async ([script, style]) => {
@@ -94,7 +94,7 @@ def browser():
 @pytest.fixture
 def live(browser):
     page = browser.new_page(viewport={"width": 1000, "height": 1300})
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(SECONDS)
     with captured(), ops.session("talk") as entered:
         shown = Live(page, entered)
         for question in ("How are you?", "And then?"):

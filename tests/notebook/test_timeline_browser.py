@@ -11,7 +11,7 @@ from playwright.sync_api import TimeoutError, sync_playwright  # noqa: A004 - as
 from mirascope_ops import ops
 from tests.notebook.lab import FLAGS, SECONDS, browser_program, open_notebook
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 HOSTILE = "<img src=x onerror=\"document.title='broken'\">"
 SETUP = f"""from mirascope_ops import ops
