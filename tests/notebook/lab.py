@@ -199,7 +199,7 @@ def open_notebook(
             themes = folder / "settings" / "@jupyterlab" / "apputils-extension" / "themes.jupyterlab-settings"
             themes.write_text(json.dumps({"theme": "JupyterLab Dark"}))
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS)
+            browser = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS, timeout=SECONDS)
             page = browser.new_page(viewport={"width": 1000, "height": 1100}, color_scheme="dark" if dark else "light")
             page.set_default_timeout(SECONDS)
             # It may ask for the kernel that the notebook names already.

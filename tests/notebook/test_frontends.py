@@ -78,7 +78,7 @@ class Framed:
 @pytest.fixture(scope="module")
 def browser():
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS)
+        started = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS, timeout=SECONDS)
         yield started
         started.close()
 

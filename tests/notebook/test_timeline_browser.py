@@ -166,7 +166,7 @@ def test_an_exported_page_works_from_a_file_alone(tmp_path):
     wrong = []
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS, timeout=SECONDS)
         page = browser.new_page(viewport={"width": 1000, "height": 500}, color_scheme="dark")
         page.set_default_timeout(SECONDS)
         page.on("pageerror", lambda error: wrong.append(str(error)))

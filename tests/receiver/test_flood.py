@@ -44,7 +44,7 @@ def test_what_was_acknowledged_before_a_kill_is_in_the_file(tmp_path, seed):
     stop = threading.Event()
 
     def send(url, headers):
-        with contextlib.suppress(httpx.TransportError), httpx.Client(headers=headers, timeout=30) as client:
+        with contextlib.suppress(httpx.TransportError), httpx.Client(headers=headers, timeout=60) as client:
             while not stop.is_set():
                 first = next(numbers) * 20 + 1
                 if client.post(f"{url}/v1/traces", content=protobuf(20, first=first)).status_code == 200:

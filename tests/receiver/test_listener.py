@@ -257,7 +257,7 @@ def test_a_body_without_end_is_not_read_to_its_end(listener, monkeypatch):
     monkeypatch.setattr(exchange, "MAX_BODY", 1000)
     monkeypatch.setattr(exchange, "_MOST_READ", 10_000)
 
-    with socket.create_connection((listener.host, listener.port), timeout=30) as connection:
+    with socket.create_connection((listener.host, listener.port), timeout=60) as connection:
         connection.sendall(
             f"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {listener.token}\r\n"
             "Content-Type: application/json\r\nContent-Length: 1000000000000\r\n\r\n".encode()
@@ -283,7 +283,7 @@ def test_a_body_without_end_is_not_read_to_its_end(listener, monkeypatch):
 )  # fmt: skip
 def test_what_is_no_http_harms_nobody(listener, post, sent):
     address = (listener.host, listener.port)
-    with contextlib.suppress(OSError), socket.create_connection(address, timeout=30) as connection:
+    with contextlib.suppress(OSError), socket.create_connection(address, timeout=60) as connection:
         connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
         while connection.recv(65536):
@@ -670,7 +670,7 @@ def test_a_process_behind_a_proxy_sends_here_directly(listener, monkeypatch):
         monkeypatch.setenv(name, value)
 
     assert os.environ["NO_PROXY"] == os.environ["no_proxy"] == "intranet.example,127.0.0.1"
-    assert requests.post(listener.endpoint, json={}, headers=listener.headers, timeout=30).status_code == 200
+    assert requests.post(listener.endpoint, json={}, headers=listener.headers, timeout=60).status_code == 200
 
 
 def test_it_listens_on_ipv6_too(recorded):
