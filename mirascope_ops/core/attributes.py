@@ -36,6 +36,9 @@ RESPONSE_USAGE: Final = "mirascope.response.usage"
 RESPONSE_MODEL: Final = "mirascope.response.model_id"
 RESPONSE_PROVIDER: Final = "mirascope.response.provider_id"
 
+THREAD_ID: Final = "thread.id"
+THREAD_NAME: Final = "thread.name"
+
 TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 
 EXCEPTION_TYPE: Final = "exception.type"

@@ -160,18 +160,30 @@ def dump_arguments(values: tuple[Any, ...]) -> str | None:
         if kind is str:
             if len(value) > longest:
                 return None
-        elif kind not in _FLAT and bounds.is_big(value):
+        elif kind is not int and kind not in _FLAT:  # to compare is cheaper than to look up, and ints are frequent
+            return _dump_nested(values)
+    try:
+        data = _dumps(values)
+    except Exception:  # noqa: BLE001 - dump_fields describes whatever failed
+        return None
+    return data.decode() if len(data) <= longest else None
+
+
+def _dump_nested(values: tuple[Any, ...]) -> str | None:
+    """Return positional arguments as `dump_arguments` does, where there is more among them than plain values."""
+    longest = policy.longest_as_is
+    for value in values:
+        kind = type(value)  # pyright: ignore[reportUnknownVariableType] - as above
+        if len(value) > longest if kind is str else kind not in _FLAT and bounds.is_big(value):
             return None
     try:
         data = _dumps(values, summarise)
-    except Exception:  # noqa: BLE001 - dump_fields describes whatever failed
+    except Exception:  # noqa: BLE001 - as above
         return None
     if len(data) > longest:
         return None
     found = data.decode()
-    if '":' in found and policy.mask_secrets and masking.may_hold_secret(found):
-        return None
-    return found
+    return None if '":' in found and policy.mask_secrets and masking.may_hold_secret(found) else found
 
 
 def dump_result(value: Any) -> Any:
@@ -190,7 +202,7 @@ def dump_result(value: Any) -> Any:
             if _ORDINARY_KEYS.issuperset(value):
                 for item in value.values():
                     kind = type(item)  # pyright: ignore[reportUnknownVariableType]
-                    if (len(item) > longest) if kind is str else kind not in _FLAT:
+                    if (len(item) > longest) if kind is str else (kind is not int and kind not in _FLAT):
                         break
                 else:
                     data = _dumps(value)

@@ -8,6 +8,7 @@ limits, processors, id generator, resource) holds for it; see `pipeline`.
 
 from __future__ import annotations
 
+from threading import get_ident
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
@@ -16,7 +17,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
 from mirascope_ops.core import attributes as keys
-from mirascope_ops.core import backend, capture, clock, context, guard, pipeline, stacks
+from mirascope_ops.core import backend, capture, clock, context, guard, pipeline, stacks, thread
 from mirascope_ops.core.cell import Cell, cells_in, current_cell
 from mirascope_ops.core.ended import EndedSpan, assemble
 from mirascope_ops.core.notes import NO_STATE, NOT_SAMPLED, NOTHING, OK, PLAIN, SAMPLED, Notes, Wire
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 _NO_ATTRIBUTES: Final[Mapping[str, Any]] = MappingProxyType({})
 _new = object.__new__
+_HOLDER: Final = pipeline.HOLDER
 _get, _attach, _reset, _SPAN_KEY = context.get, context.attach_context, context.CONTEXT.reset, context.SPAN_KEY
 
 
@@ -358,8 +360,11 @@ class Span(LazyReadable):
         number = self._id
         if self._end_time is not None or not number:
             return
-        self._end_time = end_time or clock.now()
-        OPEN.pop(number, None)
+        self._end_time = clock.now() if end_time is None else end_time
+        try:  # noqa: SIM105 - to suppress costs more than to delete
+            del OPEN[number]
+        except KeyError:  # too many were open when it started
+            pass
         try:
             sink = backend.sink  # what `Sink.take` does, without its frame
             sink.append(self.record())
@@ -463,10 +468,10 @@ class Span(LazyReadable):
             return Span(site.name)
         return span
 
-    def start(self) -> None:
+    def start(self) -> None:  # noqa: C901 - a traced call would pay for every frame more
         """Start below the current span, in the current session, and become current."""
         pipe = pipeline.latest  # what `pipeline.current` does, without its frame
-        if pipe.multi._span_processors is not pipe.processors or pipeline.HOLDER._TRACER_PROVIDER is not pipe.installed:
+        if pipe.multi._span_processors is not pipe.processors or _HOLDER._TRACER_PROVIDER is not pipe.installed:
             pipe = pipeline.current()
         self._pipe = pipe
         self._parent_span = None
@@ -481,24 +486,34 @@ class Span(LazyReadable):
             self._parent_id = 0
             self._trace = ids.generate_trace_id()
         number = self._id = ids.generate_span_id()
-        session: Any = CURRENT.get() or around.get(KEY)
+        session: Any = CURRENT.get()
+        if session is None:  # `or` would ask the session whether it is true
+            session = around.get(KEY)
         if session is None:
             self._stamp = None
             self._cell = current_cell()
         else:
             stamp = self._stamp = session.stamp
             self._cell = stamp.cell
+        if get_ident() != thread.main:
+            self._note_thread()
         if pipe.sampler is not None:
             self._sample(pipe.sampler, around)
         if len(OPEN) < MAX_OPEN:
             OPEN[number] = self
-        self._context_token = _attach(Context({**around, _SPAN_KEY: self}))
+        within = around.copy()  # a dict, which can be written to
+        within[_SPAN_KEY] = self
+        self._context_token = _attach(Context(within))
         self._start_time = clock.now()
         if pipe.exporting and self._wire.readable:
             try:
                 pipe.multi.on_start(self, parent_context=around)
             except Exception as error:  # noqa: BLE001 - a processor's bug is not the user's exception
                 guard.report("telling span processors of a start", error)
+
+    def _note_thread(self) -> None:
+        notes = self._own_notes()
+        notes.extra = {**thread.attributes_here(), **(notes.extra or {})}
 
     def _join(self, parent: Any) -> bool:
         """Take the place below a span; tells whether it has a valid context, else this is a root."""
