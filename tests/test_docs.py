@@ -7,6 +7,7 @@ import doctest
 import importlib
 import io
 import pkgutil
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -46,6 +47,16 @@ def test_the_readme_runs_from_top_to_bottom(capsys, monkeypatch):
     assert "Hello! How can I help you?" in printed
     assert "In a formal tone: When does the harbour open?" in printed
     assert "user-123" in printed
+
+
+def test_the_pictures_that_the_readme_shows_are_there_and_all_are_shown():
+    text = README.read_text(encoding="utf-8")
+    shown = set(re.findall(r"docs/images/([\w-]+\.png)", text))
+    there = {path.name for path in (README.parent / "docs" / "images").glob("*.png")}
+
+    assert shown <= there
+    assert {name.replace("-light", "-dark") for name in shown} <= there
+    assert {path for path in there if not path.startswith(("live", "timeline"))} <= shown
 
 
 @pytest.mark.parametrize("name", MODULES)
