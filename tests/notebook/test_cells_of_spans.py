@@ -25,7 +25,7 @@ foreign = otel.get_tracer("a stock library")
 def cells_of(session):
     return [(s.name, s.cell_id, s.execution_count) for s in ops.get_session(session).spans]
 def wait_for(event):
-    assert event.wait(10)
+    assert event.wait(100)
 """
 
 
