@@ -130,7 +130,7 @@ LANGFUSE = """
 from langfuse import Langfuse, observe
 
 client = Langfuse(
-    public_key="pk-unused", secret_key="unused", base_url=url, should_export_span=lambda span: True
+    public_key="pk-unused", secret_key="unused", base_url=url, timeout=60, should_export_span=lambda span: True
 )
 
 @observe
