@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _DECODER: Final = json.JSONDecoder()
+# What argparse says of a word that is none of those that there are.
+_REFUSED: Final = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
 _KEY: Final = re.compile(r"[^\s='\"]+=")
 
 
@@ -129,7 +131,7 @@ def parse(name: str, parser: argparse.ArgumentParser, line: str) -> argparse.Nam
         return parser.parse_args(split(line))
     except UsageError as error:
         usage = " ".join(parser.format_usage().removeprefix("::").split())
-        hint = _hint(parser, str(error))
+        hint = _hint(name, parser, str(error))
         message = f"{name}: {error}{hint}\nUsage: {usage}\n{name} -h explains the options."
         raise UsageError(message) from None
 
@@ -140,15 +142,34 @@ def options(parser: argparse.ArgumentParser) -> list[str]:
     return [max(action.option_strings, key=len) for action in actions if action.option_strings]
 
 
-def _hint(parser: argparse.ArgumentParser, error: str) -> str:
+def _hint(name: str, parser: argparse.ArgumentParser, error: str) -> str:
     """Return what was probably meant by words that a parser does not know."""
+    refused = _REFUSED.search(error)
+    if refused:
+        word, choices = refused[1], re.findall(r"'([^']*)'", refused[2])
+        close = get_close_matches(word, choices, 1)
+        if not close and "start" in choices:  # an id, as the cell magic takes it
+            return f". To start a session, type: {name} start {_quoted(word)}"
+        return f" (did you mean {close[0]}?)" if close else ""
     unknown = error.partition("unrecognized arguments: ")[2].split()
     if not unknown:
         return ""
-    close = get_close_matches(unknown[0].partition("=")[0], options(parser), 1)
+    known = options(parser)
     if unknown[0].startswith("-"):
+        close = get_close_matches(unknown[0].partition("=")[0], known, 1)
         return f" (did you mean {close[0]}?)" if close else ""
+    if "--session" in known:
+        return f". Of one session, type: {name} --session {_quoted(' '.join(unknown))}"
     return " (quote an id or a value that has spaces)"
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if " " in word else word
+
+
+def help_text(parser: argparse.ArgumentParser) -> str:
+    """A magic's help, as people read it: IPython writes it for Sphinx."""
+    return parser.format_help().removeprefix("::").strip("\n")
 
 
 def attributes(pairs: Sequence[str] | None) -> dict[str, Any]:

@@ -68,7 +68,9 @@ def _magic(kind: Any, name: str, *options: Any) -> Callable[[_Magic], _Magic]:
         for option in reversed(options):
             option(method)
         with_parser: Any = magic_arguments(name=f"%{name}" if kind is cell_magic else name)
-        return kind(name)(with_parser(method))
+        made = with_parser(method)
+        made.__doc__ = arguments.help_text(made.parser)
+        return kind(name)(made)
 
     return apply
 

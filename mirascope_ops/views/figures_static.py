@@ -91,7 +91,9 @@ def with_table(figure: Figure, table: Callable[[], str]) -> Figure:
         if not shown:  # plotly opens something by itself, such as a browser
             plotly.show(made)
             return {"text/plain": ""}
-        return shown if "text/html" in shown else shown | {"text/html": table()}
+        # Without a text of ours, IPython writes down all that the figure holds, once more.
+        text = {"text/plain": f"Figure: {html.unescape(str(made.layout.title.text or ''))}"}
+        return text | shown if "text/html" in shown else text | {"text/html": table()} | shown
 
     # Of this one figure: pickles and copies are plain figures. IPython would ask the other method first.
     made._repr_mimebundle_ = bundle

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from IPython.core.error import UsageError
 
 from mirascope_ops.notebook import arguments
-from mirascope_ops.notebook.magics import CELL_MAGICS
+from mirascope_ops.notebook.magics import CELL_MAGICS, PARSERS
 
 SESSION = CELL_MAGICS["ops_session"].parser
 
@@ -104,3 +104,26 @@ def test_the_word_under_way_is_the_end_of_the_line(line):
 
     assert line.endswith(begun)
     assert done == arguments.split(line[: len(line) - len(begun)])
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "says"),
+    [
+        ("ops_timeline", "user-123", "type: %ops_timeline --session user-123"),
+        ("ops_traces", "two words", 'type: %ops_traces --session "two words"'),
+        ("ops_spans", "--status eror", "(did you mean error?)"),
+        ("ops_session", "user-123", "type: %ops_session start user-123"),
+        ("ops_session", "sttart", "(did you mean start?)"),
+        ("ops_autotrace", "of", "(did you mean off?)"),
+    ],
+)
+def test_a_word_in_the_wrong_place_is_answered_with_what_to_type(name, line, says):
+    with pytest.raises(UsageError) as failed:
+        arguments.parse(f"%{name}", PARSERS[f"%{name}"], line)
+
+    assert says in str(failed.value)
+
+
+def test_help_is_written_for_people():
+    for name, parser in PARSERS.items():
+        assert arguments.help_text(parser).startswith(f"  {name}")

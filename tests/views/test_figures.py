@@ -53,10 +53,11 @@ def test_where_nothing_draws_a_figure_its_table_stands_in_its_place(kind, all_tr
     for spans in (all_traces, []):
         shown = drawn(kind, spans)._repr_mimebundle_()
 
-        assert set(shown) == {"application/vnd.plotly.v1+json", "text/html"}
+        assert set(shown) == {"application/vnd.plotly.v1+json", "text/html", "text/plain"}
         assert drawn(kind, spans).layout.title.text in html.unescape(shown["text/html"])
         assert f".figure_table('{kind}')" in html.unescape(shown["text/html"])
     assert len(shown["text/html"].encode()) < figures_static.MOST_BYTES
+    assert len(shown["text/plain"]) < 100
 
 
 @pytest.mark.usefixtures("drawn_as_data")
