@@ -61,7 +61,8 @@ def test_a_card_lives_while_its_cell_blocks_and_while_it_awaits(tmp_path):
         assert "application/vnd.mirascope.ops.spans+json" in output["data"]
 
 
-def test_twenty_traces_are_reviewed_by_the_keyboard_alone_over_a_restart(tmp_path):
+@pytest.mark.parametrize("application", ["jupyterlab", "notebook"])
+def test_twenty_traces_are_reviewed_by_the_keyboard_alone_over_a_restart(tmp_path, application):
     cells = [SETUP, TALK, "ops.traces().review()", "ops.traces().to_pandas()[['label', 'score', 'note']].to_json()"]
     store = str(tmp_path / "spans.db")
 
@@ -76,7 +77,7 @@ def test_twenty_traces_are_reviewed_by_the_keyboard_alone_over_a_restart(tmp_pat
             keys.press("Enter")
         keys.press("f" if number % 3 == 0 else "p")
 
-    with open_notebook(tmp_path, cells, MIRASCOPE_OPS_STORE=store) as lab:
+    with open_notebook(tmp_path, cells, application=application, MIRASCOPE_OPS_STORE=store) as lab:
         lab.run_and_wait(0, 1, 2)
         review = lab.output(2).locator(".rv")
         review.wait_for()

@@ -14,7 +14,10 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from mirascope_ops import ops
+from mirascope_ops.notebook.review import Review
 from mirascope_ops.notebook.timeline import Timeline
+from mirascope_ops.views import figures_static
+from mirascope_ops.views.review import page_data, review_items
 from mirascope_ops.views.timeline_bundle import bundle
 from mirascope_ops.views.timeline_options import TimelineOptions
 from tests.notebook.lab import FLAGS, SECONDS, browser_program
@@ -28,14 +31,20 @@ POLICY = (
 # As anywidget's own runtime does it: the module comes from a blob; the style sheet is an element of the page.
 LOAD = """
 const state = JSON.parse(document.getElementById("state").textContent);
-const bytes = Uint8Array.from(atob(state.data), (letter) => letter.charCodeAt(0));
-state.data = new DataView(bytes.buffer);
+if (state.data) {
+  const bytes = Uint8Array.from(atob(state.data), (letter) => letter.charCodeAt(0));
+  state.data = new DataView(bytes.buffer);
+}
 const listeners = {};
 window.sent = [];
 const model = {
   get: (name) => state[name], set: (name, value) => { state[name] = value; }, save_changes() {}, off() {},
   on: (event, callback) => { listeners[event] = callback; },
-  send: (message) => window.sent.push(message.type),
+  send: (message) => {
+    window.sent.push(message.type);
+    const answer = state.answers?.[message.type];
+    if (answer) setTimeout(() => listeners["msg:custom"]({version: 1, request: message.request, ...answer}));
+  },
 };
 const url = URL.createObjectURL(new Blob([state._esm], {type: "text/javascript"}));
 import(url).then((made) => made.default.render({model, el: document.getElementById("place")}));
@@ -125,6 +134,10 @@ def timeline_in_a_frame(page, session, *, dark=False):
     names = ("lanes", "color", "view", "critical_path", "query", "height", "selected_span", "selected_range", "hidden")
     state = {name: getattr(widget, name) for name in names}
     state |= {"data": base64.b64encode(widget.data).decode(), "payload": widget.payload, "_esm": widget._esm}
+    return widget_in_a_frame(page, widget, state, dark=dark)
+
+
+def widget_in_a_frame(page, widget, state, *, dark=False):
     told = json.dumps(state).replace("<", "\\u003c")
     body = (
         f"<style>{widget._css}</style><div id='place'></div>"
@@ -166,6 +179,28 @@ def test_without_a_kernel_the_timeline_says_why_a_span_tells_no_more(page, sessi
     assert framed.errors == []
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_review_works_in_a_frame_without_an_origin(page, session, dark):
+    items = review_items(session.spans)
+    widget = Review(session.spans, bundle("review"))
+    answers = {"page": {"type": "page", "page": page_data(items[0])}, "judge": {"type": "kept", "verdict": None}}
+    state = {"rows": widget.rows, "cursor": 0, "answers": answers, "_esm": widget._esm}
+    framed = widget_in_a_frame(page, widget, state, dark=dark)
+    review = framed.frame.locator(".rv")
+
+    review.locator(".sd", has_text="onerror").wait_for()
+    review.press("3")
+    review.press("f")
+    review.press("p")
+    review.locator(".pg", has_text="2 of 2 reviewed · 1 pass · 1 fail").wait_for()
+    review.locator(".ss", has_text="Kept").wait_for()
+
+    assert framed.frame.locator("body").evaluate("() => window.sent.filter((type) => type === 'judge').length") == 3
+    assert framed.frame.locator("img").count() == 0
+    assert page.title() != "broken"
+    assert framed.errors == []
+
+
 def test_where_no_widget_is_shown_the_same_output_has_a_static_picture_and_text(page, session):
     widget = Timeline(session.spans, TimelineOptions(), bundle("timeline"))
     data, _ = widget._repr_mimebundle_()
@@ -179,9 +214,9 @@ def test_where_no_widget_is_shown_the_same_output_has_a_static_picture_and_text(
 
 
 def test_a_figure_that_no_renderer_takes_is_there_as_a_table(page, session):
-    table = session.figure_table("timeline")
+    shown = figures_static.table_of("timeline", "Spans", session.figure_table("timeline"), 4)
 
-    framed = Framed(page, table.to_html())
+    framed = Framed(page, shown)
     framed.frame.locator("table").wait_for()
 
     assert "ask" in framed.frame.locator("table").inner_text()
