@@ -28,6 +28,8 @@ settings.load_profile("same")
 
 if hasattr(signal, "SIGHUP"):  # under nohup it is ignored, and would be by the programs that tests start
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as under a script's `&`
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
