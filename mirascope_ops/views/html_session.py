@@ -40,6 +40,10 @@ _MOST_CHIPS = 24
 # Child sessions below children of children keep to this level; their line names the parent.
 _MOST_NESTING = 3
 _LARGE_NUMBER = 100
+# So many turns have a line at least, and some of them nothing but that.
+_LISTED = 32
+_TEXT, _SHORT_TEXT = 160, 90  # characters of what was said, and in such a line
+_CLOSED = Limits(value=0, rows=0, panels=0)
 
 
 def session_html(card: SessionCard) -> str:
@@ -121,8 +125,10 @@ def _figures(view: SessionOutline) -> str:
 
 def _session(view: SessionOutline, limits: Limits) -> str:
     card = view.card
-    shown = view.most_telling(limits.items)
-    each = max(1, len(shown))
+    opened = view.most_telling(limits.items)
+    # Turns have their line also where there is no room for their spans.
+    shown = view.most_telling(max(limits.items, _LISTED if limits.panels else 0))
+    each = max(1, len(opened))
     per_turn = Limits(
         value=limits.value, rows=max(3, limits.rows // each), panels=limits.panels // each, items=limits.items
     )
@@ -139,15 +145,24 @@ def _session(view: SessionOutline, limits: Limits) -> str:
             body += f'<details class="sub" open><summary>{_child(section.card)}</summary><div class="nx">'
             open_levels.append(depth)
         inside = [line for line in section.turns if line.place in shown]
-        items = "".join(turn_html(line, view.longest, per_turn, columns) for line in inside)
-        missing = len(section.turns) - len(inside)
-        more = f'<li class="more">{plural(missing, "more turn")}</li>' if missing else ""
-        body += turns_html(items + more, columns)
+        items = "".join(
+            turn_html(line, view.longest, per_turn if line.place in opened else _CLOSED, columns) for line in inside
+        )
+        body += turns_html(_missing(section.turns, inside) + items, columns)
     body += "</div></details>" * len(open_levels)
     body += _footer(view, len(shown), limits, body)
     word = STATUS[card.status][1]
     label = f"Session {one_line(card.session_id, 80)}, {plural(len(view.turns), 'turn')}, {word}"
     return article(body, label, ("tree", "session"))
+
+
+def _missing(turns: Sequence[TurnLine], shown: Sequence[TurnLine]) -> str:
+    """How many turns of a session have no line; they stand before those that have, as most of them came before."""
+    number = len(turns) - len(shown)
+    if not number:
+        return ""
+    word = "earlier turn" if shown and turns[number].place == shown[0].place else "more turn"
+    return f'<li class="more">{plural(number, word)}</li>'
 
 
 def sparks_html(turns: Sequence[TurnLine]) -> str:
@@ -189,14 +204,15 @@ def turn_html(line: TurnLine, longest: int, limits: Limits, columns: Columns, *,
     Args:
         line: The turn.
         longest: Nanoseconds that fill the bar.
-        limits: How much of the tree is shown; without any rows there is nothing to open.
+        limits: How much of the tree is shown; without any rows it opens to the call that shows it.
         columns: Those that the session's turns need.
         is_open: Show the tree from the start.
     """
     turn = line.turn
     totals = turn.totals
     small = " lg" if line.number >= _LARGE_NUMBER else ""
-    asked = html_text(one_line(turn.user or turn.name, 160))
+    most = _TEXT if limits.rows else _SHORT_TEXT
+    asked = html_text(one_line(turn.user or turn.name, most))
     usage = usage_html(totals.input_tokens, totals.output_tokens, totals.cost, columns)
     took = duration(totals.duration) if totals.duration is not None else ""
     share = f"{100 * (totals.duration or 0) / longest:.1f}%"
@@ -207,11 +223,16 @@ def turn_html(line: TurnLine, longest: int, limits: Limits, columns: Columns, *,
     )
     row = (
         f'<summary><span class="w"><span class="no{small}"></span>'
-        f'<span class="us" dir="auto">{asked}</span>{_answer(line)}</span>'
+        f'<span class="us" dir="auto">{asked}</span>{_answer(line, most)}</span>'
         f'{bar}{usage}<span class="d">{took}</span></summary>'
     )
-    inside = _spans_html(line, limits, columns) if limits.rows else ""
+    inside = _spans_html(line, limits, columns) if limits.rows else _elsewhere(line) if not is_open else ""
     return f'<li value="{line.number}"><details{" open" if is_open else ""}>{row}{inside}</details></li>'
+
+
+def _elsewhere(line: TurnLine) -> str:
+    lookup = code(call("get_trace", short_id(line.turn.trace_id)))
+    return f'<div class="in"><p class="me">{plural(len(line.view.lines), "span")}: {lookup}</p></div>'
 
 
 def _spans_html(line: TurnLine, limits: Limits, columns: Columns) -> str:
@@ -222,12 +243,12 @@ def _spans_html(line: TurnLine, limits: Limits, columns: Columns) -> str:
     return f'<div class="in">{tree}{more}</div>'
 
 
-def _answer(line: TurnLine) -> str:
+def _answer(line: TurnLine, most: int) -> str:
     """The answer's line; an error takes its place, a recovered one its colour."""
     turn = line.turn
-    said = html_text(one_line(turn.assistant, 160)) if turn.assistant else ""
+    said = html_text(one_line(turn.assistant, most)) if turn.assistant else ""
     if turn.error:
-        name, words = "as e", f"✕ {html_text(one_line(line.problem, 160))}"
+        name, words = "as e", f"✕ {html_text(one_line(line.problem, most))}"
     elif turn.recovered:
         cause = html_text(one_line(line.problem.split(":", 1)[0], 60))
         name, words = "as wa", f"! recovered from {cause} → {said or 'no answer'}"

@@ -40,7 +40,7 @@ def latency_figure(turns: Sequence[TurnLine]) -> str:
             fill = "var(--err)" if line.turn.error else "var(--a)"
             bars += f"<g><title>{title}</title>{_rect(at, len(shown), 0, value / top, fill)}</g>"
     figures = f"median <b>{duration(int(median(known)))}</b>, max <b>{duration(top)}</b>"
-    return _figure(f"Latency per turn{unseen(': ')}", figures, bars, titles, shown)
+    return _figure(f"Latency per turn{_part(turns)}{unseen(': ')}", figures, bars, titles, shown)
 
 
 def tokens_per_turn_figure(turns: Sequence[TurnLine]) -> str:
@@ -66,7 +66,12 @@ def tokens_per_turn_figure(turns: Sequence[TurnLine]) -> str:
     outputs = sum(one.output_tokens or 0 for one in totals)
     key = '<span style="color:var(--a)">■</span> input <span style="color:var(--b2)">■</span> output'
     figures = f"total <b>{tokens(inputs)} → {tokens(outputs)}</b>"
-    return _figure(f"Tokens per turn, {key}{unseen(': ')}", figures, bars, titles, shown)
+    return _figure(f"Tokens per turn{_part(turns)}, {key}{unseen(': ')}", figures, bars, titles, shown)
+
+
+def _part(turns: Sequence[TurnLine]) -> str:
+    """Of which turns the figures are, where these are not all."""
+    return f", last {_MOST_BARS}" if len(turns) > _MOST_BARS else ""
 
 
 def _name(line: TurnLine) -> str:

@@ -133,3 +133,14 @@ def test_sessions_a_thousand_deep_are_flattened(span, build_card, build_turn):
 
 def test_the_style_sheet_is_small(card):
     assert len(session_html(card).split("</style>")[0].encode()) < 10_240
+
+
+def test_of_a_long_session_many_turns_have_their_line_though_few_have_their_spans(card):
+    turns = [card.turns[number % 3] for number in range(90)]
+    long = dataclasses.replace(card, turns=turns, children=())
+    shown = session_html(long)
+
+    assert shown.count("<li value=") >= 32
+    assert shown.index("earlier turns") < shown.index("<li value=")
+    assert "per turn, last 60" in words(shown)
+    assert len(shown.encode()) <= 77_000
