@@ -100,6 +100,7 @@ def rows(first: int, last: int) -> Iterator[tuple[Any, ...]]:
             ("answer", "retrieve", "rank", "chat")[number % 4], "internal", start, start + STEP // 2,
             "error" if number % 97 == 0 else "unset", "", f"session-{session}", f"run-{session}",
             '{"user_tier":"premium"}', None, None, None, 1, "benchmark", "mirascope_ops", 1, attributes, None, None,
+            None,
         )  # fmt: skip
 
 

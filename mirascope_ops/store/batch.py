@@ -16,23 +16,16 @@ from mirascope_ops.store.records import SpanRecord
 from mirascope_ops.store.same import Same, shared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from mirascope_ops.store.alike import Alike
+    from mirascope_ops.store.contexts import Contexts
 
 BATCH: Final = 2048
 
-_SAMPLED, _RESOURCE, _ATTRIBUTES, _EVENTS, _LINKS = (
-    codec.SPAN_COLUMNS.index(name) for name in ("sampled", "resource", "attributes", "events", "links")
+_RESOURCE, _ATTRIBUTES, _EVENTS, _LINKS = (
+    codec.SPAN_COLUMNS.index(name) for name in ("resource", "attributes", "events", "links")
 )
-# Text of which many spans have the same: kept once, however many rows a file has it in.
-_REPEATED: Final = tuple(
-    codec.SPAN_COLUMNS.index(name)
-    for name in (
-        "name", "span_kind", "status", "status_message", "session_id", "run_id", "session_attributes", "cell_id",
-        "notebook", "service", "scope",
-    )
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,29 +86,23 @@ def batch_of_kept_records(records: Sequence[SpanRecord], resources: codec.Resour
     return SpanBatch(columns, groups, encoded=True)
 
 
-def batch_of_rows(
-    rows: Sequence[codec.Row],
-    resources: Mapping[int | None, Mapping[str, Any]],
-    known: MutableMapping[Any, Any] | None = None,
-) -> SpanBatch:
-    """Take spans that are rows of a table, as `codec.span_row` gives them.
+def batch_of_rows(rows: Sequence[codec.Row], contexts: Contexts, dead: Collection[int] = ()) -> SpanBatch:
+    """Take spans that are rows of a table.
 
     Args:
-        rows: The rows; what stands in them after `codec.SPAN_COLUMNS` is left aside.
-        resources: The resources by what stands for them in the rows.
-        known: What repeats in the rows, to be filled; give the same for all batches of an answer.
+        rows: Rows of `queries.OWN_SELECTION`.
+        contexts: What tells the other columns.
+        dead: The processes that are gone: what they left open is interrupted. The rows then end with status and
+            process.
     """
-    columns = _turned(rows)
-    known = {} if known is None else known
-    for place in _REPEATED:
-        column = columns[place]
-        columns[place] = (
-            Same(known.setdefault(column.value, column.value), len(column))
-            if isinstance(column, Same)
-            else list(map(known.setdefault, column, column))
-        )
-    columns[_SAMPLED] = _each(columns[_SAMPLED], lambda sampled: sampled == 1)
-    columns[_RESOURCE] = _each(columns[_RESOURCE], resources.__getitem__)
+    own = dict(zip((*codec.OWN_COLUMNS, "id", "context", "status", "process"), zip(*rows, strict=True), strict=False))
+    found = contexts.columns(own["id"], own["context"])
+    if dead:
+        told = zip(own["status"], own["process"], strict=True)
+        found["status"] = [
+            "interrupted" if status == "open" and process in dead else status for status, process in told
+        ]
+    columns = [found[name] if name in found else _compact(own[name]) for name in codec.SPAN_COLUMNS]
     return SpanBatch(columns, by_keys(codec.decode_all(columns[_ATTRIBUTES])), encoded=True)
 
 
@@ -137,5 +124,9 @@ def _each(values: Sequence[Any], read: Callable[[Any], Any]) -> Sequence[Any]:
 def _turned(rows: Sequence[tuple[Any, ...]]) -> list[Sequence[Any]]:
     if not rows:
         return [()] * len(codec.SPAN_COLUMNS)
-    columns = list(zip(*rows, strict=False))[: len(codec.SPAN_COLUMNS)]
-    return [column if (one := shared(column)) is None else one for column in columns]
+    return list(map(_compact, zip(*rows, strict=True)))
+
+
+def _compact(column: Sequence[Any]) -> Sequence[Any]:
+    one = shared(column)
+    return column if one is None else one

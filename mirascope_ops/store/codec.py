@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from operator import itemgetter
 from typing import Any, cast
@@ -23,6 +23,9 @@ SPAN_COLUMNS = (
     "session_id", "run_id", "session_attributes", "cell_id", "execution_count", "notebook", "sampled", "service",
     "scope", "resource", "attributes", "events", "links",
 )  # fmt: skip
+# Those of which many spans have the same values, in the same order; `contexts` tells them once for all.
+REPEATED_COLUMNS = (*SPAN_COLUMNS[3:5], *SPAN_COLUMNS[7:19])
+OWN_COLUMNS = tuple(column for column in SPAN_COLUMNS if column not in REPEATED_COLUMNS)
 RUN_COLUMNS = RunRecord._fields
 ANNOTATION_COLUMNS = AnnotationRecord._fields
 
@@ -124,6 +127,23 @@ def span_row(span: SpanRecord, resource: int | None) -> Row:
         encode(span.events) if span.events else None,
         encode(span.links) if span.links else None,
     )
+
+
+def span_rows(spans: Sequence[SpanRecord], resources: Iterable[int | None]) -> list[Row]:
+    """Give many spans' values as `span_row` does each, in less time."""
+    texts = encode_all([span.attributes for span in spans])
+    return [
+        (
+            *span[:15],
+            1 if span[15] else 0,
+            *span[16:18],
+            resource,
+            text if span[19] else None,
+            encode(span[20]) if span[20] else None,
+            encode(span[21]) if span[21] else None,
+        )
+        for span, resource, text in zip(spans, resources, texts, strict=True)
+    ]
 
 
 def span_of(row: Row, resource: Mapping[str, Any]) -> SpanRecord:

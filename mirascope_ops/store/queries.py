@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any, Final
 
-from mirascope_ops.store.codec import SPAN_COLUMNS, clean
+from mirascope_ops.store.codec import OWN_COLUMNS, SPAN_COLUMNS, clean
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,6 +20,8 @@ _EVERYTHING: Final = "1"  # the condition that demands nothing
 _NOTHING: Final = "0"  # the condition that nothing meets
 
 SPAN_SELECTION: Final = ", ".join(f's."{column}"' for column in SPAN_COLUMNS)
+# What a span has for itself; the id and the context lead to what it shares with others.
+OWN_SELECTION: Final = ", ".join(f's."{column}"' for column in (*OWN_COLUMNS, "id", "context"))
 
 
 class Condition:
@@ -70,7 +72,7 @@ class Condition:
 
 
 def spans_statement(
-    connection: sqlite3.Connection, query: SpanQuery, dead: Collection[int]
+    connection: sqlite3.Connection, query: SpanQuery, dead: Collection[int], selection: str = SPAN_SELECTION
 ) -> tuple[str, Sequence[Any]]:
     """Write a query for spans as SQL.
 
@@ -78,9 +80,10 @@ def spans_statement(
         connection: The connection that will run it, in its present transaction.
         query: What to look for.
         dead: The processes (`processes.id`) that are gone: their open spans are interrupted.
+        selection: What to tell of each span.
 
     Returns:
-        A SELECT of `SPAN_SELECTION`, ordered, and its parameters; last comes the process, where any is gone.
+        A SELECT of these, ordered, and its parameters; last come the status and the process, where any is gone.
     """
     condition = _condition(connection, query, dead)
     where = str(condition)
@@ -96,7 +99,7 @@ def spans_statement(
         some = f"SELECT id FROM spans s WHERE {where} ORDER BY start DESC, id DESC LIMIT ?"  # noqa: S608 - values are parameters
         where = f"id IN ({some})"
         parameters = [*parameters, max(query.limit, 0)]
-    selection = f"{SPAN_SELECTION}, s.process" if dead else SPAN_SELECTION
+    selection = f"{selection}, s.status, s.process" if dead else selection
     return f"SELECT {selection} FROM spans s WHERE {where} ORDER BY start, id", parameters  # noqa: S608 - values are parameters
 
 

@@ -39,6 +39,8 @@ _JSON: Final = {
     "runs": ("attributes",),
     "annotations": ("tags", "metadata"),
 }
+# Stands for other columns of the row, which may be damaged; files of older schemas have none.
+_CONTEXT: Final = "context"
 _EMPTY: Final = {"attributes": "{}", "tags": "[]", "metadata": "{}"}
 _AT_ONCE: Final = 1_000  # ids in one question
 _MAX_FAILURES: Final = 20_000  # questions that meet damage, of one table
@@ -128,10 +130,9 @@ def _copy(damaged: Path, new: Path) -> tuple[int, int, int, int]:
     ):
         source.text_factory = _text
         for table in _TABLES:
-            columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
-            names = ", ".join(f'"{column}"' for column in columns)
-            write = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - our own names
-            reading = _Reading(source, table, names)
+            columns = _columns(target, table)
+            write = _insert(table, columns)
+            reading = _Reading(source, table, _names(columns))
             target.execute("BEGIN")
             for rows in reading.all():
                 mended = [_mended(table, columns, row) for row in rows]
@@ -150,19 +151,34 @@ def _copy_from_pages(damaged: Path, target: sqlite3.Connection) -> int:
     """Copy the rows to which SQLite finds no way; returns how many there were."""
     tables: dict[int, tuple[str, list[str]]] = {}
     for table in _TABLES:  # no two of them have as many columns
-        columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+        columns = _columns(target, table)
         tables[len(columns)] = table, columns
+        if table == "spans":
+            tables[len(columns) + 1] = table, columns  # with the context
     saved = 0
     target.execute("BEGIN")
     for row_id, values in pages.rows(damaged):
         table, columns = tables.get(len(values), ("", []))
-        row = _mended(table, columns, (row_id, *values[1:])) if table else None
+        row = _mended(table, columns, (row_id, *values[1 : len(columns)])) if table else None
         if row is not None:
-            marks = ", ".join("?" * len(row))
             with contextlib.suppress(sqlite3.Error, OverflowError):  # no values of these columns
-                saved += target.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row).rowcount  # noqa: S608 - our own name
+                saved += target.execute(_insert(table, columns), row).rowcount
     target.execute("COMMIT")
     return saved
+
+
+def _columns(target: sqlite3.Connection, table: str) -> list[str]:
+    """Name the columns that are saved."""
+    found = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+    return [column for column in found if column != _CONTEXT]
+
+
+def _names(columns: Sequence[str]) -> str:
+    return ", ".join(f'"{column}"' for column in columns)
+
+
+def _insert(table: str, columns: Sequence[str]) -> str:
+    return f"INSERT OR IGNORE INTO {table} ({_names(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - our own names
 
 
 def _mended(table: str, columns: Sequence[str], row: tuple[Any, ...]) -> tuple[Any, ...] | None:

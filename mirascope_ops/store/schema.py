@@ -126,6 +126,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """INSERT INTO sessions (session_id)
             SELECT session_id FROM spans WHERE session_id IS NOT NULL UNION SELECT session_id FROM runs""",
     ),
+    (
+        # Stands for what a span has in common with many (`contexts`); spans written before have none.
+        "ALTER TABLE spans ADD COLUMN context INTEGER",
+    ),
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

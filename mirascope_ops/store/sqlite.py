@@ -17,8 +17,9 @@ from mirascope_ops.store.batch import BATCH, SpanBatch, batch_of_rows
 from mirascope_ops.store.codec import ANNOTATION_COLUMNS, RUN_COLUMNS, SPAN_COLUMNS
 from mirascope_ops.store.collection import uncollected
 from mirascope_ops.store.connections import PATIENCE, Connections, damaged
+from mirascope_ops.store.contexts import Contexts, Numbers
 from mirascope_ops.store.protocol import Retention, StoreStats
-from mirascope_ops.store.queries import Condition, spans_statement
+from mirascope_ops.store.queries import OWN_SELECTION, Condition, spans_statement
 from mirascope_ops.store.records import SpanQuery
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _upsert(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
 
 
 # A later record of a span or run replaces the earlier, but keeps its place in the order of writing.
-_WRITE_SPAN = _upsert("spans", ("process", *SPAN_COLUMNS), ("trace_id", "span_id"))
+_WRITE_SPAN = _upsert("spans", ("process", *SPAN_COLUMNS, "context"), ("trace_id", "span_id"))
 _WRITE_RUN = _upsert("runs", RUN_COLUMNS, ("run_id",))
 # The same annotation again adds nothing: a batch can be written once more where its first fate is unknown.
 _WRITE_ANNOTATION = f"""INSERT INTO annotations ({", ".join(ANNOTATION_COLUMNS)})
@@ -91,6 +92,7 @@ class SqliteStore:
         self.path = Path(path).absolute()
         self.retention = retention
         self._process: process.Process | None = None
+        self._contexts = Numbers()
         self._connections = Connections(self.path, patience)
         # A store that nobody closed is closed at the interpreter's exit, or when it is forgotten.
         self._finalizer = weakref.finalize(self, self._connections.release)
@@ -106,7 +108,7 @@ class SqliteStore:
     ) -> None:
         """Keep all of these in one transaction; see `Store.write`."""
         resources = _Resources()
-        span_rows = [codec.span_row(span, resources.number(span.resource)) for span in spans]
+        span_rows = codec.span_rows(spans, [resources.number(span.resource) for span in spans])
         run_rows = [codec.clean_row(codec.run_row(run)) for run in runs]
         annotation_rows = [
             dict(zip(ANNOTATION_COLUMNS, codec.clean_row(codec.annotation_row(annotation)), strict=True))
@@ -116,7 +118,7 @@ class SqliteStore:
             number = self._registered(connection)
             connection.executemany(_WRITE_RESOURCE, resources.rows())
             try:
-                _write_spans(connection, number, span_rows)
+                _write_spans(connection, number, span_rows, self._contexts)
             except (
                 OverflowError,
                 UnicodeEncodeError,
@@ -125,7 +127,8 @@ class SqliteStore:
                 sqlite3.IntegrityError,
             ):
                 # Looking at every value first would cost each span what only odd ones need.
-                _write_spans(connection, number, [codec.clean_span_row(row) for row in span_rows])
+                clean_rows = [codec.clean_span_row(row) for row in span_rows]
+                _write_spans(connection, number, clean_rows, self._contexts)
             connection.executemany(_WRITE_RUN, run_rows)
             connection.executemany(_WRITE_ANNOTATION, annotation_rows)
 
@@ -133,7 +136,13 @@ class SqliteStore:
         """Give the spans that fit; see `Store.spans`. Open spans of ended processes read as interrupted."""
         resources: dict[int | None, Any] = {None: {}}
         with self._connections.reading() as connection:
-            rows = [row for some in self._rows(connection, query) for row in some]
+            dead = self._dead_processes(connection)
+            rows: list[codec.Row] = connection.execute(*spans_statement(connection, query, dead)).fetchall()
+            if dead:
+                rows = [
+                    (*row[:7], "interrupted", *row[8:]) if row[-2] == "open" and row[-1] in dead else row
+                    for row in rows
+                ]
             _read_resources(connection, {row[18] for row in rows}, resources)
         try:
             return [codec.span_of(row, resources[row[18]]) for row in rows]
@@ -142,30 +151,19 @@ class SqliteStore:
 
     def batches(self, query: SpanQuery) -> Iterator[SpanBatch]:
         """Give the same spans column by column; see `Store.batches`."""
-        resources: dict[int | None, Any] = {None: {}}
-        shared: dict[Any, Any] = {}
         with self._connections.reading() as connection:
-            found = self._rows(connection, query)
+            contexts = Contexts(connection)
+            dead = self._dead_processes(connection)
+            statement, parameters = spans_statement(connection, query, dead, OWN_SELECTION)
+            cursor = connection.execute(statement, parameters)
             while True:
                 with uncollected():
-                    rows = next(found, None)
-                    if rows is None:
+                    rows = cursor.fetchmany(BATCH)
+                    if not rows:
                         return
-                    _read_resources(connection, {row[18] for row in rows}, resources)
-                    batch = batch_of_rows(rows, resources, shared)
+                    batch = batch_of_rows(rows, contexts, dead)
                     del rows
                 yield batch
-
-    def _rows(self, connection: sqlite3.Connection, query: SpanQuery) -> Iterator[list[codec.Row]]:
-        dead = self._dead_processes(connection)
-        statement, parameters = spans_statement(connection, query, dead)
-        cursor = connection.execute(statement, parameters)
-        while rows := cursor.fetchmany(BATCH):
-            yield (
-                [(*row[:7], "interrupted", *row[8:]) if row[7] == "open" and row[22] in dead else row for row in rows]
-                if dead
-                else rows
-            )
 
     def runs(self, session_ids: Sequence[str] | None = None, *, descendants: bool = False) -> list[RunRecord]:
         """Give the runs of these sessions; see `Store.runs`."""
@@ -458,7 +456,7 @@ class _Resources:
         return self._texts.items()
 
 
-def _write_spans(connection: sqlite3.Connection, number: int, rows: Sequence[codec.Row]) -> None:
+def _write_spans(connection: sqlite3.Connection, number: int, rows: Sequence[codec.Row], contexts: Numbers) -> None:
     """Write many rows with each statement.
 
     The interpreter's lock is let go at every statement that runs. Beside a thread that computes, each time may take
@@ -467,12 +465,15 @@ def _write_spans(connection: sqlite3.Connection, number: int, rows: Sequence[cod
     # The process's number stands in the statement: appending it to every row would copy them all.
     one = _WRITE_SPAN.replace("?", str(int(number)), 1)
     whole = len(rows) - len(rows) % _ROWS_AT_ONCE
+    numbers = contexts.of(rows)
     if whole:
-        values = f"({', '.join([str(int(number)), *'?' * len(SPAN_COLUMNS)])})"
+        values = f"({', '.join([str(int(number)), *'?' * len(SPAN_COLUMNS), '?'])})"
         many = one.replace(values, ", ".join([values] * _ROWS_AT_ONCE), 1)
         for index in range(0, whole, _ROWS_AT_ONCE):
-            connection.execute(many, list(chain.from_iterable(rows[index : index + _ROWS_AT_ONCE])))
-    connection.executemany(one, rows[whole:])
+            some = slice(index, index + _ROWS_AT_ONCE)
+            both = chain.from_iterable(zip(rows[some], numbers[some], strict=True))
+            connection.execute(many, list(chain.from_iterable(both)))
+    connection.executemany(one, [row + context for row, context in zip(rows[whole:], numbers[whole:], strict=True)])
 
 
 def _read_resources(

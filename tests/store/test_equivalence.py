@@ -126,6 +126,7 @@ def answers(store, asked):
     span_questions, session_questions, (session_ids, descendants), trace_ids = asked
     return (
         [store.spans(query) for query in span_questions],
+        [[batch.record(at) for batch in store.batches(query) for at in range(len(batch))] for query in span_questions],
         [store.sessions(query) for query in session_questions],
         store.runs(session_ids, descendants=descendants),
         store.annotations(trace_ids),
@@ -143,11 +144,13 @@ def test_both_stores_answer_every_question_alike(written, asked, deleted):
             memory.write(*batch)
             file.write(*batch)
         before = repr(answers(memory, asked)), repr(answers(file, asked))
+        by_rows, by_columns = map(repr, answers(file, asked)[:2])
         numbers = memory.delete(deleted), file.delete(deleted)
         after = repr(answers(memory, asked)), repr(answers(file, asked))
         file.close()
 
     # By their text, since 1, 1.0 and True are equal in Python but not in what a person reads.
     assert before[0] == before[1]
+    assert by_columns == by_rows
     assert numbers[0] == numbers[1]
     assert after[0] == after[1]
