@@ -296,7 +296,7 @@ function legend(spans: Spans, mode: Mode, theme: Theme): HTMLElement[] {
     return made;
   };
   const entry = (mark: Node, text: string) => element("span", {}, mark, text);
-  const failed = element("span", { class: "er" }, "✕ error");
+  const failed = spans.status.includes(spans.error) ? [element("span", { class: "er" }, "✕ error")] : [];
   const listed = (heading: string, ...entries: Node[]) => [
     element("h5", {}, heading),
     element("div", { class: "lgd" }, ...entries),
@@ -304,10 +304,10 @@ function legend(spans: Spans, mode: Mode, theme: Theme): HTMLElement[] {
   if (mode === "kind") {
     const seen = new Set(spans.kind);
     const kinds = spans.kinds.filter((_, kind) => seen.has(kind));
-    return listed("Kinds", ...kinds.map((kind) => entry(icon(kind), kind)), failed);
+    return listed("Kinds", ...kinds.map((kind) => entry(icon(kind), kind)), ...failed);
   }
   if (mode === "status")
-    return listed("Status", entry(box(theme.quiet), "ok"), failed, entry(box(theme.accent), "running"));
+    return listed("Status", entry(box(theme.quiet), "ok"), ...failed, entry(box(theme.accent), "running"));
   if (mode === "cost") {
     const bounds = costBounds(spans);
     if (bounds.length === 0) return [note("No span says what it cost.")];
