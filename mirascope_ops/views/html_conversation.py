@@ -196,7 +196,8 @@ def _tool(use: ToolUse, limit: int) -> str:
         rows.append(("Failed", f'<div class="eb">{_error(span, view, limit)}</div>'))
     elif use.result is not None:
         rows.append(("Result", value_html(use.result, limit) if use.result else '<span class="q">(empty)</span>'))
-    head = f'<div class="tl">{icon("tool")}<b>{name_html(use.call.name)}</b><span class="q">{about}</span></div>'
+    told = f'{unseen(" · ")}<span class="q">{about}</span>' if about else ""
+    head = f'<div class="tl">{icon("tool")}<b>{name_html(use.call.name)}</b>{told}</div>'
     inside = "".join(f'<div><span class="l">{word}{unseen(": ")}</span>{value}</div>' for word, value in rows)
     return f'<div class="tc">{head}{inside}</div>'
 

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mirascope_ops.analysis.rows import SpanRow
-    from mirascope_ops.store.records import AnnotationRecord
+    from mirascope_ops.store.records import AnnotationRecord, EventRecord
     from mirascope_ops.views.outline import Line, Outline
 
 _MOST_EVENTS = 12
 _HINTED = 60
 _NAMED = 4
+_LEVELS = frozenset({"debug", "info", "warning", "error", "critical"})
 _MOST_ATTRIBUTES = 60
 _ATTRIBUTE_LIMIT = 200
 # Below this many characters a value, attributes are only counted: most of them stand elsewhere in the row.
@@ -87,15 +88,26 @@ def _events(span: SpanRow, limit: int) -> str:
         return ""
     shown = ""
     for event in events[:_MOST_EVENTS]:
-        values = json_html(dict(event.attributes), min(limit, _ATTRIBUTE_LIMIT)) if event.attributes else ""
-        code = f'<code class="j" dir="auto">{values}</code>' if values else ""
-        shown += (
-            f'<div class="io"><dt>{offset(event.time - span.start)}</dt>'
-            f'<dd><span dir="auto">{name_html(event.name)}</span> {code}</dd></div>'
-        )
-    rest = len(events) - _MOST_EVENTS
-    more = f'<p class="me">{plural(rest, "more event")}</p>' if rest > 0 else ""
+        message, rest = _message_of(event)
+        values = json_html(rest, min(limit, _ATTRIBUTE_LIMIT)) if rest else ""
+        code = f' <code class="j" dir="auto">{values}</code>' if values else ""
+        text = f' <span class="bd" dir="auto">{text_html(message, limit)}</span>' if message else ""
+        name = f'<span class="q">{event.name}</span>' if message else f'<span dir="auto">{name_html(event.name)}</span>'
+        shown += f'<div class="io"><dt>{offset(event.time - span.start)}</dt><dd>{name}{text}{code}</dd></div>'
+    left = len(events) - _MOST_EVENTS
+    more = f'<p class="me">{plural(left, "more event")}</p>' if left > 0 else ""
     return f'<dl aria-label="Events">{shown}</dl>{more}'
+
+
+def _message_of(event: EventRecord) -> tuple[str, dict[str, Any]]:
+    """What `span.info` and the like were told, "" of other events; and the event's other values."""
+    values = dict(event.attributes)
+    if event.name not in _LEVELS or not isinstance(values.get("message"), str):
+        return "", values
+    message = values.pop("message")
+    if values.get("level") == event.name:
+        del values["level"]
+    return message, values
 
 
 def _links(span: SpanRow) -> str:
@@ -145,7 +157,7 @@ def says_more(line: Line) -> bool:
 
 def _told(span: SpanRow) -> str:
     """What a span without input and output has to tell, in a few words."""
-    events = [name_html(event.name, 40) for event in span.events if event.name != "exception"]
+    events = [name_html(_message_of(one)[0] or one.name, 40) for one in span.events if one.name != "exception"]
     some = f"{', '.join(events[:_NAMED])}{', …' if len(events) > _NAMED else ''}"
     tags = f"{', '.join(name_html(tag, 40) for tag in span.tags[:_NAMED])}{', …' if len(span.tags) > _NAMED else ''}"
     parts = [

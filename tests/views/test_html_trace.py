@@ -322,3 +322,16 @@ def test_long_conversations_are_folded_in_the_middle(span):
     assert "192 messages in between" in shown
     assert "question 199" in shown
     assert "180 more messages: .messages()" in shown
+
+
+def test_what_a_span_was_told_is_read_as_a_message_and_beside_its_name(span):
+    told = EventRecord("info", T0 + 1_000_000, {"level": "info", "message": "looked <b>up</b>", "notes": 2})
+    shown = trace_html(
+        [
+            span("a1", None, "plan", 0, 9, events=(told,), attributes={"step": 1}),
+            span("a2", "a1", "retrieve", 1, 2),
+        ]
+    )
+
+    assert "1 event: looked &lt;b&gt;up&lt;/b&gt; · 1 attribute" in shown
+    assert "info looked &lt;b&gt;up&lt;/b&gt; {notes: 2}" in words(shown)
