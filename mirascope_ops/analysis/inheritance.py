@@ -34,9 +34,8 @@ def inherit_sessions(columns: list[Column]) -> None:
         return
     sessions = writable(columns, _SESSION)
     lacking = [place for place, session in enumerate(sessions) if session is None]
-    parents = _Parents(columns)
     if len(lacking) < len(sessions):
-        _spread(columns, parents, lacking)
+        _spread(columns, lacking)
         lacking = [place for place in lacking if sessions[place] is None]
     conversations = columns[_CONVERSATION]
     if isinstance(conversations, Same) and conversations.value is None:
@@ -45,7 +44,7 @@ def inherit_sessions(columns: list[Column]) -> None:
     if talking:
         for place in talking:
             sessions[place] = conversations[place]
-        _spread(columns, parents, [place for place in lacking if sessions[place] is None])
+        _spread(columns, [place for place in lacking if sessions[place] is None])
 
 
 def settle_wrappers(columns: list[Column], wrappers: Sequence[int]) -> None:
@@ -130,24 +129,51 @@ def _ancestors(parents: _Parents, place: int) -> Iterator[int]:
         above = parents.of(above)
 
 
-def _spread(columns: list[Column], parents: _Parents, lacking: Sequence[int]) -> None:
+def _spread(columns: list[Column], lacking: Sequence[int]) -> None:
     # Decide first, write later: a session that was taken over must not look like a span's own.
-    donors = _donors(columns[_SESSION], parents, lacking)
+    traces = columns[_TRACE]
+    agreed = _agreed(columns)
+    given = [(place, told) for place in lacking if (told := agreed.get(traces[place]))]
+    several = [place for place in lacking if agreed.get(traces[place]) == ()]
+    if several:
+        given += _by_donors(columns, several)
+    for number, slot in enumerate(_WITH_SESSION, 1):
+        if columns[slot].count(None) < len(columns[slot]):
+            column = writable(columns, slot)
+            for place, told in given:
+                if column[place] is None:
+                    column[place] = told[number]
+    sessions = writable(columns, _SESSION)
+    for place, told in given:
+        sessions[place] = told[0]
+
+
+def _agreed(columns: Sequence[Column]) -> dict[str, tuple[Any, ...]]:
+    """For each trace that has a session what its spans tell of it; nothing where they do not tell the same.
+
+    Where they do, whichever of them a span takes it from is one: nobody's parent need be found.
+    """
+    found: dict[str, tuple[Any, ...]] = {}
+    told = zip(*(columns[slot] for slot in (_TRACE, _SESSION, *_WITH_SESSION)), strict=True)
+    for trace, *values in dict.fromkeys(told):
+        if values[0] is not None:
+            found[trace] = () if trace in found else tuple(values)
+    return found
+
+
+def _by_donors(columns: Sequence[Column], lacking: Sequence[int]) -> list[tuple[int, tuple[Any, ...]]]:
+    """Give spans what their nearest ancestor that has a session tells of it, else what counts for their trace."""
+    donors = _donors(columns[_SESSION], _Parents(columns), lacking)
     without = [place for place in lacking if donors[place] == _NONE]
     if without:
         of_trace = _of_traces(columns, {columns[_TRACE][place] for place in without})
         for place in without:
             donors[place] = of_trace.get(columns[_TRACE][place], _NONE)
-    given = [(place, donor) for place in lacking if (donor := donors[place]) != _NONE]
-    for slot in _WITH_SESSION:
-        if columns[slot].count(None) < len(columns[slot]):
-            column = writable(columns, slot)
-            for place, donor in given:
-                if column[place] is None:
-                    column[place] = column[donor]
-    sessions = writable(columns, _SESSION)
-    for place, session in [(place, sessions[donor]) for place, donor in given]:
-        sessions[place] = session
+    return [
+        (place, tuple(columns[slot][donor] for slot in (_SESSION, *_WITH_SESSION)))
+        for place in lacking
+        if (donor := donors[place]) != _NONE
+    ]
 
 
 def _donors(sessions: Sequence[str | None], parents: _Parents, lacking: Sequence[int]) -> dict[int, int]:
