@@ -18,6 +18,7 @@ from mirascope_ops.views.escape import one_line
 from mirascope_ops.views.timeline import TimelineData, timeline_data
 from mirascope_ops.views.timeline_columns import NAME_LIMIT
 from mirascope_ops.views.timeline_detail import timeline_detail
+from mirascope_ops.views.timeline_static import timeline_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("mirascope_ops")
 _NOBODY: Final = -1
 _PAIR: Final = 2
-# More spans are not worth the wait for a page that few will read.
+# Of more spans a saved notebook has the figures: a list of them would be long in the making, and read by nobody.
 _MOST_STATIC: Final = 5_000
 # A larger payload is no part of the widget's state: it would be in the way of the model that the browser has to make,
 # and in every notebook that is saved with the state of its widgets. The browser asks for it, and gets it in parts.
@@ -181,6 +182,8 @@ class Timeline(anywidget.AnyWidget):
         static: dict[str, Any] = {}
         if len(self._shown.spans) <= _MOST_STATIC:
             static = cast("Any", self.spans)._repr_mimebundle_(include={"text/html"})
+        else:
+            static = {"text/html": timeline_html(self._shown)}
         return {**data, **static, "text/plain": repr(self)}, shown[1]
 
     def __repr__(self) -> str:
