@@ -301,6 +301,7 @@ def take(browser: Browser, name: str, scheme: str, widget: Widget) -> None:
         device_scale_factor=SCALE,
     )
     failed: list[str] = []
+    shown.set_default_timeout(300_000)
     shown.on("pageerror", lambda error: failed.append(str(error)))
     source, style = ((STATIC / f"{widget.name}.{end}").read_text(encoding="utf-8") for end in ("js", "css"))
     told = {"source": source, "state": widget.state, "details": widget.details, "live": widget.name == "live"}
