@@ -22,7 +22,7 @@ from mirascope_ops.views.escape import one_line
 from mirascope_ops.views.timeline import KINDS, NO_TOKENS, ROOT, STATUSES, packed
 from mirascope_ops.views.timeline_bundle import Bundle, bundle
 from mirascope_ops.views.timeline_columns import NAME_LIMIT, Codes
-from mirascope_ops.views.timeline_threads import ThreadLabels, thread_of
+from mirascope_ops.views.timeline_threads import MAIN, Thread, ThreadLabels, is_main, thread_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,6 +37,7 @@ _MOST_LEVELS: Final = 50  # that are looked at for what a span does not say itse
 _ID, _END, _STAMP = 3, 6, 9  # places in an EndedSpan
 _LISTS: Final = ("names", "sessions", "threads", "models", "events")
 _NAN: Final = float("nan")
+_MAIN: Final = Thread("", "", MAIN)
 
 
 class TimelineFeed:
@@ -169,7 +170,7 @@ class TimelineFeed:
     def _thread(self, row: SpanRow) -> str:
         """The thread that a span says it ran in, else the one of what called it."""
         for _ in range(_MOST_LEVELS):
-            thread = thread_of(row.attributes)  # of one process, all of them
+            thread = thread_of(row.attributes) or (_MAIN if is_main(row.scope) else None)  # of one process, all of them
             if thread is not None:
                 return self._threads[thread]
             above = self._places.get(row.parent_id or "")

@@ -17,6 +17,7 @@ from mirascope_ops.analysis.rows import SLOT, Kind, SpanRow, Status
 from mirascope_ops.analysis.table import SpanTable, spans_at
 from mirascope_ops.analysis.tree import lineage
 from mirascope_ops.store import codec
+from mirascope_ops.store.same import Same
 from mirascope_ops.views.timeline_columns import (
     FIRST,
     LAST,
@@ -32,7 +33,7 @@ from mirascope_ops.views.timeline_columns import (
     integers,
     numbers_of,
 )
-from mirascope_ops.views.timeline_threads import Thread, ThreadLabels, process_of
+from mirascope_ops.views.timeline_threads import MAIN, Thread, ThreadLabels, is_main, process_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -282,20 +283,25 @@ def _events(np: Any, given: Fields, origin: int) -> _Part:
 
 
 def _threads(np: Any, given: Fields, parents: Any) -> tuple[list[str], Any]:
-    """The thread of every span that says one, else that of its nearest ancestor in the same process."""
+    """The thread of every span that tells one, else that of its nearest ancestor in the same process."""
     said = dict(given.threads())
-    if not said:
+    scopes, resources = given["scope"], given["resource"]
+    if not said and not any(map(is_main, set(scopes))):
         return [], np.zeros(0, dtype=np.uint8)
+    if not said and isinstance(scopes, Same) and isinstance(resources, Same):  # one process, and one thread of it
+        return [MAIN], np.zeros(given.number, dtype=np.uint8)
     processes = _Processes()
-    process = [processes[resource] for resource in given["resource"]]
+    process = [processes[resource] for resource in resources]
     threads = {place: Thread(process[place], *told) for place, told in said.items()}
     labels = ThreadLabels()
     # Those of which most is known give the names.
     for thread in sorted(dict.fromkeys(threads.values()), key=lambda thread: not (thread.number and thread.name)):
         labels[thread]
     own: list[str | None] = [None] * given.number
-    for place, thread in threads.items():
-        own[place] = labels[thread]
+    for place, scope in enumerate(scopes):
+        thread = threads.get(place) or (Thread(process[place], "", MAIN) if is_main(scope) else None)
+        if thread is not None:
+            own[place] = labels[thread]
     # Children come after their parents, but for spans whose start was not told.
     for place, parent in enumerate(parents.tolist()):
         if own[place] is None and parent != ROOT and process[place] == process[parent]:

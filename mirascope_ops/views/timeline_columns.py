@@ -34,7 +34,7 @@ _READ: Final = {
     field: itemgetter(SLOT[field])
     for field in (
         *("trace_id", "span_id", "parent_id", "session_id", "name", "kind", "status", "start", "end", "model"),
-        *("input_tokens", "output_tokens", "cost", "ttft", "attributes", "events", "resource"),
+        *("input_tokens", "output_tokens", "cost", "ttft", "attributes", "events", "scope", "resource"),
     )
 }
 

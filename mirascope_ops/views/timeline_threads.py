@@ -1,7 +1,8 @@
 """Which thread a span ran in, as its attributes say it, and what its lane is called.
 
 OpenTelemetry's conventions have `thread.id` and `thread.name`. Names may be those of several threads, numbers are used
-again after a thread's end, and every process counts for itself: a thread is all three together.
+again after a thread's end, and every process counts for itself: a thread is all three together. Our own spans say
+nothing where they ran in the main thread (`core.thread`).
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from mirascope_ops.core.attributes import THREAD_ID, THREAD_NAME
+from mirascope_ops.core.pipeline import SCOPE_NAME
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ID: Final = "thread.id"
-NAME: Final = "thread.name"
+MAIN: Final = "MainThread"
 HINT: Final = '"thread.'
 """What JSON text of attributes holds where they tell a thread."""
 
@@ -58,10 +61,15 @@ def thread_of(attributes: Mapping[str, Any], process: str = "") -> Thread | None
         >>> thread_of({"thread.id": 7, "thread.name": "worker"})
         Thread(process='', number='7', name='worker')
     """
-    if ID not in attributes and NAME not in attributes:
+    if THREAD_ID not in attributes and THREAD_NAME not in attributes:
         return None
-    number, name = (_text(attributes.get(key)) for key in (ID, NAME))
+    number, name = (_text(attributes.get(key)) for key in (THREAD_ID, THREAD_NAME))
     return Thread(process, number, name) if number or name else None
+
+
+def is_main(scope: str) -> bool:
+    """Tell whether a span of this scope that names no thread ran in the main one."""
+    return scope == SCOPE_NAME
 
 
 def said_by(text: str) -> tuple[str, str] | None:
@@ -102,7 +110,7 @@ class ThreadLabels:
     def _label(self, thread: Thread) -> str:
         process, number, name = thread
         # One library may tell the id of a thread of which another one told id and name.
-        keys = [(process, *told) for told in ((ID, number), (NAME, name)) if told[1]]
+        keys = [(process, *told) for told in ((THREAD_ID, number), (THREAD_NAME, name)) if told[1]]
         if len(keys) == 1 and keys[0] in self._named:
             return self._named[keys[0]]
         label = self._free(name or f"thread {number}", number if name else "")

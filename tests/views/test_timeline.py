@@ -168,7 +168,7 @@ def test_columns_of_a_store_give_what_their_rows_give():
     payload = timeline_data(stored).payload
 
     assert stored.columns is not None
-    assert read(payload)[0]["threads"] == ["worker"]
+    assert read(payload)[0]["threads"] == ["worker", "MainThread"]
     assert payload == timeline_data(list(stored)).payload == timeline_data(backwards).payload
 
 
@@ -239,6 +239,27 @@ def test_a_span_without_a_thread_is_in_its_callers(span):
     ]
 
     assert threads_of(spans) == ["MainThread", "MainThread", "thread 7", ""]
+
+
+def test_a_span_of_ours_without_a_thread_is_in_the_main_one(span):
+    one, other = {"service.instance.id": "one"}, {"service.instance.id": "other"}
+    spans = [
+        span("a", None, "root", 0, 10, scope="mirascope_ops", resource=one),
+        span("b", "a", "job", 1, 5, scope="mirascope_ops", resource=one, attributes={"thread.id": 7}),
+        span("c", "b", "call", 2, 5, scope="openai", resource=one),
+        span("d", "c", "callback", 3, 5, scope="mirascope_ops", resource=one),
+        span("e", "a", "service", 4, 5, scope="mirascope_ops", resource=other),
+        span("f", None, "unknown", 5, 5, scope="openai", resource=one),
+    ]
+
+    assert threads_of(spans) == ["MainThread", "thread 7", "thread 7", "MainThread", "MainThread · 2", ""]
+
+
+def test_without_other_threads_our_spans_are_in_one_lane():
+    with ops.session("one"), ops.span("outer"), ops.span("inner"):
+        pass
+
+    assert threads_of(ops.get_session("one").spans) == ["MainThread", "MainThread"]
 
 
 def test_a_thread_is_its_id_its_name_and_its_process(span):
