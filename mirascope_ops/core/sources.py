@@ -178,7 +178,8 @@ def find(code: CodeType, namespace: dict[str, Any] | None = None) -> Source | No
     file = _files.get(code.co_filename)
     if file is None or file.text != text:
         while len(_files) >= _MAX_FILES:
-            _files.pop(next(iter(_files)), None)
+            with contextlib.suppress(RuntimeError, StopIteration):  # another thread changes it
+                _files.pop(next(iter(_files)), None)
         file = _files[code.co_filename] = _File(text)
     found = file.functions.get((code.co_name, code.co_firstlineno), [])
     if len(found) > 1:

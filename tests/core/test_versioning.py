@@ -21,7 +21,7 @@ import pytest
 from pydantic import BaseModel
 
 from mirascope_ops import VersionInfo, ops
-from mirascope_ops.core import backend, cell, versioning
+from mirascope_ops.core import backend, cell, sources, versioning
 from mirascope_ops.core.cell import Cell
 from mirascope_ops.exceptions import OpsError, TraceTargetError
 from mirascope_ops.store import recorder
@@ -611,6 +611,19 @@ def test_numbers_in_the_store_that_are_none_are_ignored():
     assert count.number("f", "z", "t") == "7.0"
     assert count.number("f", "b", "u") == "8.0"
     assert count.number("g", "b", "u") == "1.0"
+
+
+def test_a_source_is_found_also_where_another_thread_comes_between_as_room_is_made(monkeypatch):
+    class Shared(dict):
+        def __iter__(self):
+            steps = super().__iter__()
+            self["elsewhere"] = None  # by another thread, before the first step
+            return steps
+
+    monkeypatch.setattr(sources, "_MAX_FILES", 2)
+    monkeypatch.setattr(sources, "_files", Shared({"one": None, "other": None}))
+
+    assert sources.find(run_cell("def ask(n): return n\n")["ask"].__code__)
 
 
 def test_threads_that_call_first_agree(recorded):
