@@ -529,7 +529,7 @@ def test_what_waits_when_it_is_closed_is_stored_and_acknowledged(store, listener
     answers = []
     sender = threading.Thread(target=lambda: answers.append(post(protobuf(3)).status_code))
     sender.start()
-    until(lambda: listener._server.turns.waiting > 0)
+    until(store.entered.is_set)  # its body has come whole
     closing = threading.Thread(target=listener.close)
     closing.start()
     until(lambda: listener.closed)
