@@ -44,6 +44,14 @@ def ipython_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def unhurried_values() -> None:
+    """Let no pause of a busy machine pass for a slow `repr`; tests of slow ones have clocks of their own."""
+    from mirascope_ops.core import patience
+
+    patience.clock = lambda: 0.0
+
+
+@pytest.fixture(scope="session", autouse=True)
 def patient_clients() -> None:
     """Let HTTPX, which gives up after five seconds, wait for servers on a busy machine, where a test says no time."""
     from httpx import _config
