@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sqlite3
 import time
 from collections import deque
@@ -97,11 +98,10 @@ def repair(path: Path, patience: float = 30.0) -> Repair:
     """
     if not path.is_file():
         raise StoreError(f"There is no file {path} to repair; the next span makes a new one.")
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    aside, new = (path.with_name(f"{path.name}.{kind}-{stamp}") for kind in ("damaged", "repaired"))
     lock = FileLock(path.with_name(path.name + ".lock"), patience)
     try:
         with lock.held():
+            aside, new = _names_beside(path)
             _rename(path, aside)
             try:
                 saved = _copy(aside, new)
@@ -115,6 +115,17 @@ def repair(path: Path, patience: float = 30.0) -> Repair:
     finally:
         lock.close()
     return Repair(path, aside, *saved)
+
+
+def _names_beside(path: Path) -> tuple[Path, Path]:
+    """Name the place for the damaged file, which takes that of no other one, and for the new one."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    for number in itertools.count(1):
+        suffix = stamp if number == 1 else f"{stamp}-{number}"
+        aside, new = (path.with_name(f"{path.name}.{kind}-{suffix}") for kind in ("damaged", "repaired"))
+        if not aside.exists():
+            return aside, new
+    raise AssertionError
 
 
 def _copy(damaged: Path, new: Path) -> tuple[int, int, int, int]:

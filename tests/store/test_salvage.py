@@ -166,6 +166,17 @@ def test_a_program_goes_on_in_the_repaired_file_with_what_it_kept_elsewhere(monk
         assert done.aside.exists()
 
 
+def test_what_was_set_aside_stays_where_a_file_is_repaired_twice_within_a_second(monkeypatch, filled):
+    monkeypatch.setattr(salvage.time, "strftime", lambda _: "20261201-000000")
+    found = filled.read_bytes()
+
+    first, second = salvage.repair(filled), salvage.repair(filled)
+
+    assert first.aside.read_bytes() == found
+    assert second.aside != first.aside
+    assert second.spans == first.spans == 500
+
+
 def test_what_cannot_be_repaired_is_left(monkeypatch, filled):
     found = filled.read_bytes()
     monkeypatch.setattr(salvage, "_copy", lambda damaged, new: (_ for _ in ()).throw(OSError("no room")))
