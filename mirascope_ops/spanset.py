@@ -15,6 +15,7 @@ from mirascope_ops.analysis.rows import Node, SpanRow, Totals
 from mirascope_ops.analysis.table import SpanTable, chosen_spans, spans_at
 from mirascope_ops.comparisons import Comparisons
 from mirascope_ops.core import backend
+from mirascope_ops.core.annotated import Annotated, keep_annotation
 from mirascope_ops.exceptions import OpsError
 from mirascope_ops.exports import Exports
 
@@ -346,8 +347,11 @@ class SpanSet(Exports, Comparisons, Sequence[SpanRow]):
         return f"{type(self).__name__} of {len(self):,} {'span' if len(self) == 1 else 'spans'}"
 
 
-class StoredTrace(SpanSet):
+class StoredTrace(Annotated, SpanSet):
     """One trace as it was recorded: its spans, and what they come to.
+
+    What `annotate` and `tag` say is kept in the store, on the root span, and shown when the trace is read again; where the
+    store has no such trace, they raise `OpsError`.
 
     Args:
         spans: The spans of one trace; at least one.
@@ -392,6 +396,11 @@ class StoredTrace(SpanSet):
         from mirascope_ops.views import text
 
         return text.trace_text(self._spans)
+
+    def _keep_annotation(self, said: dict[str, Any]) -> None:
+        trace_id, span_id = self.root.trace_id, self.root.span_id
+        backend.get().spans(trace_id, span_id)  # fails where the store has no such span: one of a file, for example
+        keep_annotation(trace_id, span_id, said)
 
     def _html(self) -> str:
         from mirascope_ops.views import html

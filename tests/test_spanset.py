@@ -113,6 +113,27 @@ def test_spans_survive_pickling(talk):
     assert list(pickle.loads(pickle.dumps(talk.spans))) == list(talk.spans)
 
 
+def test_a_stored_trace_is_judged_and_tagged_long_after_it_ended(talk):
+    trace_id = talk.traces[0].trace_id
+
+    ops.get_trace(trace_id).annotate(label="pass", reasoning="right", metadata={"by": "Ada"})
+    ops.get_trace(trace_id).tag("checked")
+
+    root = ops.get_trace(trace_id).root
+    assert [(note.label, note.reasoning, note.metadata) for note in root.annotations if note.label] == [
+        ("pass", "right", {"by": "Ada"})
+    ]
+    assert "checked" in root.tags
+
+
+def test_what_is_said_of_a_trace_that_is_in_no_store_is_not_lost_in_silence(talk):
+    trace = talk.traces[0]
+    ops.store.delete(session="talk")
+
+    with pytest.raises(OpsError, match="no trace .* in the store"):
+        trace.annotate(label="pass")
+
+
 # -- filter, tree, below ------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from mirascope_ops.core import capture, clock, guard, responses, streams
-from mirascope_ops.core.result import keep_annotation
+from mirascope_ops.core.annotated import keep_annotation
 from mirascope_ops.core.span import Span
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Iteration:
         try:
             span.start()
             while waiting:
-                keep_annotation(span, waiting.pop(0))
+                keep_annotation(span.trace_id, span.span_id, waiting.pop(0))
         except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
             guard.report("starting the span of a generator", error)
         return cls(site, span)

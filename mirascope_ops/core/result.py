@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from mirascope_ops.core import backend, capture, clock
+from mirascope_ops.core import backend
+from mirascope_ops.core.annotated import Annotated, keep_annotation
 from mirascope_ops.core.recorded import Recorded
-from mirascope_ops.exceptions import ConfigurationError, OpsError
+from mirascope_ops.exceptions import OpsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Trace(Recorded, Generic[R_co]):
+class Trace(Recorded, Annotated, Generic[R_co]):
     """The result of one traced call, and its span.
 
     Attributes:
@@ -60,47 +60,6 @@ class Trace(Recorded, Generic[R_co]):
         """This call's span and all spans below it, as a SpanSet."""
         trace_id, span_id = self._ids()
         return backend.get().spans(trace_id, span_id)
-
-    def annotate(
-        self,
-        *,
-        label: str | None = None,
-        reasoning: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Say what you think of this call; works after it has ended, and more than once.
-
-        Args:
-            label: The judgement, such as "pass" or "fail".
-            reasoning: Why.
-            metadata: Anything more, as JSON values.
-
-        Raises:
-            ConfigurationError: The metadata are no mapping.
-
-        While tracing is disabled there is nothing to annotate, and this does nothing.
-        """
-        if metadata is not None and not isinstance(cast("Any", metadata), Mapping):
-            message = f"metadata must be a mapping, got {metadata!r:.80}: write metadata={{'score': 0.5}}."
-            raise ConfigurationError(message)
-        self._annotate(label=label, reasoning=reasoning, metadata=dict(metadata or {}))
-
-    def tag(self, *tags: str) -> None:
-        """Add tags to this call; works after it has ended.
-
-        Args:
-            *tags: The tags.
-
-        Raises:
-            ConfigurationError: A tag is no string.
-
-        While tracing is disabled there is nothing to tag, and this does nothing.
-        """
-        for tag in tags:
-            if not isinstance(cast("Any", tag), str):
-                message = f"tag takes strings, got {tag!r:.80}: write trace.tag('first', 'second')."
-                raise ConfigurationError(message)
-        self._annotate(tags=list(tags))
 
     def replay(self, function: Any = None, /, **overrides: Any) -> Replay:
         """Run the call again, with the arguments that its span holds; see `SpanSet.replay`."""
@@ -150,21 +109,8 @@ class Trace(Recorded, Generic[R_co]):
             raise OpsError(message)
         return trace_id, span_id
 
-    def _annotate(self, **fields: Any) -> None:
-        empty: dict[str, Any] = {"label": None, "reasoning": None, "tags": [], "metadata": {}}
-        given: dict[str, Any] = {key: value for key, value in fields.items() if value is not None}
-        for key in ("label", "reasoning"):
-            if key in given:
-                given[key] = capture.text(str(given[key]))
-        said = {**empty, **given, "time": clock.now()}
+    def _keep_annotation(self, said: dict[str, Any]) -> None:
         if self.span_id is None and self._waiting is not None:
             self._waiting.append(said)
         else:
-            keep_annotation(self.span, said)
-
-
-def keep_annotation(span: Span, said: dict[str, Any]) -> None:
-    """Keep what is said of a span; nothing where it has no ids: a program must not fail because it is not traced."""
-    trace_id, span_id = span.trace_id, span.span_id
-    if trace_id is not None and span_id is not None:
-        backend.get().annotate({**said, "trace_id": trace_id, "span_id": span_id})
+            keep_annotation(self.trace_id, self.span_id, said)
