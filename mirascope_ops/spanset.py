@@ -350,8 +350,8 @@ class SpanSet(Exports, Comparisons, Sequence[SpanRow]):
 class StoredTrace(Annotated, SpanSet):
     """One trace as it was recorded: its spans, and what they come to.
 
-    What `annotate` and `tag` say is kept in the store, on the root span, and shown when the trace is read again; where the
-    store has no such trace, they raise `OpsError`.
+    What `annotate` and `tag` say is kept in the store, on the root span, and shown when the trace is read again; where
+    the store has no such trace, they raise `OpsError`.
 
     Args:
         spans: The spans of one trace; at least one.

@@ -130,7 +130,7 @@ def test_what_is_said_of_a_trace_that_is_in_no_store_is_not_lost_in_silence(talk
     trace = talk.traces[0]
     ops.store.delete(session="talk")
 
-    with pytest.raises(OpsError, match="no trace .* in the store"):
+    with pytest.raises(OpsError, match=r"no trace .* in the store"):
         trace.annotate(label="pass")
 
 
