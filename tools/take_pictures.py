@@ -246,9 +246,9 @@ def page(scheme: str, body: str, *, head: str = "") -> str:
         f"html{{color-scheme:{scheme}}}body{{margin:0;padding:14px 16px 16px;background:{ground};"
         "font:13px/1.5 'Liberation Sans',Arial,sans-serif;"
         "--jp-ui-font-family:'Liberation Sans',Arial,sans-serif;--jp-code-font-family:'Liberation Mono',monospace}"
-        f".in{{display:grid;grid-template-columns:48px 1fr;margin-bottom:10px}}.out+.in{{margin-top:20px}}"
-        f".out{{margin-left:48px}}.in span{{font:12px/28px 'Liberation Mono',monospace;color:#7a818a}}"
-        f".in pre{{margin:0;padding:6px 10px;background:{box};border:1px solid {line};border-radius:3px;"
+        f".cell{{display:grid;grid-template-columns:48px 1fr;margin-bottom:10px}}.out+.cell{{margin-top:20px}}"
+        f".out{{margin-left:48px}}.cell span{{font:12px/28px 'Liberation Mono',monospace;color:#7a818a}}"
+        f".cell pre{{margin:0;padding:6px 10px;background:{box};border:1px solid {line};border-radius:3px;"
         "font:12px/1.5 'Liberation Mono',monospace;color:light-dark(#1c1f23,#e3e5e8);white-space:pre-wrap}"
     )
     return f"<!doctype html><meta charset=utf-8><style>{style}</style>{head}<body>{body}"
@@ -257,7 +257,7 @@ def page(scheme: str, body: str, *, head: str = "") -> str:
 def notebook(cells: list[Cell]) -> str:
     """Cells with their outputs."""
     return "".join(
-        f'<div class="in"><span>[{cell.number}]:</span><pre>{html.escape(cell.source)}</pre></div>'
+        f'<div class="cell"><span>[{cell.number}]:</span><pre>{html.escape(cell.source)}</pre></div>'
         f'<div class="out">{cell.output}</div>'
         for cell in cells
     )

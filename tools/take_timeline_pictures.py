@@ -309,10 +309,7 @@ def take(browser: Browser, name: str, scheme: str, widget: Widget) -> None:
     told |= {"file": "/payload"} if large else {"payload": base64.b64encode(widget.payload).decode()}
     script = SCRIPT.replace("__TOLD__", json.dumps(told).replace("</", "<\\/"))
     body = f'{notebook([widget.cell])}<script type="module">{script}</script>'
-    # Cards have a class of that name too.
-    look, end, rest = page(scheme, body, head=f"<style>{style}</style>").partition("</style>")
-    whole = look.replace(".in", ".cell") + end + rest.replace('class="in"', 'class="cell"', 1)
-    served = {"/": ("text/html", whole.encode())}
+    served = {"/": ("text/html", page(scheme, body, head=f"<style>{style}</style>").encode())}
     served["/payload"] = ("application/octet-stream", widget.payload)
 
     def answer(route: Any) -> None:
