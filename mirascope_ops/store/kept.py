@@ -53,11 +53,16 @@ def record_of(kept: Kept) -> SpanRecord | None:
         return None
 
 
-def size_of(kept: Kept) -> int:
-    """Estimate the bytes that a span takes."""
-    if not isinstance(kept, SpanRecord):
-        return waiting.size_of(kept)
-    return waiting.size_of_attributes(kept.attributes, *(event.attributes for event in kept.events))
+def size_of(*spans: Kept) -> int:
+    """Estimate the bytes that spans take."""
+    records = [each for each in spans if isinstance(each, SpanRecord)]
+    if not records:
+        return waiting.size_of(*cast("tuple[EndedSpan, ...]", spans))
+    rest = [each for each in spans if not isinstance(each, SpanRecord)]
+    return waiting.size_of(*rest) + sum(
+        waiting.size_of_attributes(record.attributes, *(event.attributes for event in record.events))
+        for record in records
+    )
 
 
 def key_of(kept: Kept) -> Key:
@@ -65,6 +70,15 @@ def key_of(kept: Kept) -> Key:
     if not isinstance(kept, SpanRecord):
         return cast("int", kept[_TRACE]) << 64 | cast("int", kept[_SPAN])
     return key_of_ids(kept.trace_id, kept.span_id)
+
+
+def by_key(spans: Sequence[Kept]) -> dict[Key, Kept]:
+    """Give spans as they are kept, by what identifies them: of several that are one span, the last."""
+    if set(map(type, spans)) == {tuple}:
+        ended = cast("Sequence[EndedSpan]", spans)
+        return dict(zip([span[_TRACE] << 64 | span[_SPAN] for span in ended], ended, strict=True))
+    whole = [plain(span) if isinstance(span, SpanRecord) else span for span in spans]
+    return dict(zip(map(key_of, whole), whole, strict=True))
 
 
 def key_of_ids(trace_id: str, span_id: str) -> Key:

@@ -14,13 +14,20 @@ from mirascope_ops.store.batch import BATCH, SpanBatch
 from mirascope_ops.store.collection import uncollected
 from mirascope_ops.store.listing import SpanTotals, select, session_record
 from mirascope_ops.store.protocol import StoreStats
-from mirascope_ops.store.records import AnnotationRecord, RunRecord, SessionQuery, SessionRecord, SpanQuery, SpanRecord
 from mirascope_ops.store.waiting import MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mirascope_ops.store.kept import Head, Kept, Key
+    from mirascope_ops.store.records import (
+        AnnotationRecord,
+        RunRecord,
+        SessionQuery,
+        SessionRecord,
+        SpanQuery,
+        SpanRecord,
+    )
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -70,12 +77,10 @@ class MemoryStore:
     ) -> None:
         """Keep all of these; see `Store.write`."""
         with self._usable():
-            for span in spans:
-                whole = kept.plain(span) if isinstance(span, SpanRecord) else span
-                key = kept.key_of(whole)
-                earlier = self._spans.get(key)
-                self._bytes += kept.size_of(whole) - (0 if earlier is None else kept.size_of(earlier))
-                self._spans[key] = whole
+            newest = kept.by_key(spans)
+            replaced = [self._spans[key] for key in self._spans.keys() & newest.keys()]
+            self._bytes += kept.size_of(*newest.values()) - kept.size_of(*replaced)
+            self._spans.update(newest)
             for run in runs:
                 plain = codec.run_of(codec.clean_row(codec.run_row(run)))
                 self._runs[plain.run_id] = plain
@@ -222,14 +227,21 @@ class MemoryStore:
     def _make_room(self) -> None:
         """Drop the spans written first until the others fit."""
         many = len(self._spans) - self.max_spans
-        if many <= 0 and self._bytes <= self.max_bytes:
-            return
-        for key in list(self._spans):
-            if many <= 0 and self._bytes <= self.max_bytes:
-                break
-            self._bytes -= kept.size_of(self._spans.pop(key))
-            self.dropped += 1
-            many -= 1
+        if many > 0:
+            self._drop(list(islice(self._spans, many)))
+        if self._bytes > self.max_bytes:
+            oldest: list[Key] = []
+            left = self._bytes
+            for key, span in self._spans.items():
+                if left <= self.max_bytes:
+                    break
+                left -= kept.size_of(span)
+                oldest.append(key)
+            self._drop(oldest)
+
+    def _drop(self, keys: Sequence[Key]) -> None:
+        self._bytes -= kept.size_of(*map(self._spans.pop, keys))
+        self.dropped += len(keys)
 
     def _usable(self) -> threading.Lock:
         """Give the lock to enter."""

@@ -88,7 +88,7 @@ class Waiting(Sink):
 
     def put_back(self, spans: Sequence[EndedSpan]) -> None:
         """Put spans in front again that could not be stored."""
-        total = self._mean * len(self._spans) + sum(map(size_of, spans))
+        total = self._mean * len(self._spans) + size_of(*spans)
         self._spans.extendleft(reversed(spans))
         self._mean = total / max(1, len(self._spans))
         self._set_mark()
@@ -121,26 +121,28 @@ class Waiting(Sink):
         count = len(self._spans)
         newest = min(count, newest)
         try:  # not always the same ones, in case large spans come at equal distances
-            sizes = [
-                size_of(self._spans[-place]) for place in range(1 + self._looks % min(_STEP, newest), newest + 1, _STEP)
-            ]
+            some = [self._spans[-place] for place in range(1 + self._looks % min(_STEP, newest), newest + 1, _STEP)]
         except (IndexError, ZeroDivisionError):  # the writer took them meanwhile
             return
-        self._mean += (sum(sizes) / len(sizes) - self._mean) * newest / count
+        self._mean += (size_of(*some) / len(some) - self._mean) * newest / count
 
 
-def size_of(ended: EndedSpan) -> int:
-    """Estimate the bytes that a span takes; most have arguments and a result that are text, and no more."""
-    size = _BARE
-    if len(ended) > _EVENTS:
+def size_of(*spans: EndedSpan) -> int:
+    """Estimate the bytes that spans take; most have arguments and a result that are text, and no more."""
+    total = _BARE * len(spans)
+    for ended in spans:
+        if len(ended) <= _EVENTS:
+            continue
         arguments, output, extra, events = ended[_LARGE]
         if arguments is not None:
-            size += len(arguments)
-        if output is not None:
-            size += len(output) if type(output) is str else _size(output)
+            total += len(arguments)
+        if type(output) is str:
+            total += len(output)
+        elif output is not None:
+            total += _size(output)
         if extra or events:
-            size = size - _BARE + size_of_attributes(extra, *(event[2] for event in events or ()))
-    return size
+            total += size_of_attributes(extra, *(event[2] for event in events or ())) - _BARE
+    return total
 
 
 def size_of_attributes(*attributes: Mapping[str, Any] | None) -> int:
