@@ -1,7 +1,7 @@
 """Two forests of spans, put side by side: which span of the one is which of the other.
 
 Content decides first, position where content cannot: spans that are the same with all that is below them, then the
-same calls, then similar ones, then those of one name at the same place. So a turn that moved is found where it went,
+same calls, then similar ones, then those of one name at the same place, whatever their kind. So a turn that moved is found where it went,
 and is not read as two turns that changed. Nothing here is quadratic in the number of spans: similar spans are looked
 for within a budget, and beyond it places count.
 """
@@ -140,6 +140,7 @@ class _Aligner:
             found.by_words()
             found.by_place()
             found.by_words(renamed=True)
+            found.by_place(any_kind=True)
         for i, j in found.pairs:
             self._pair(i, j)
         self.moved += found.moves()
@@ -312,16 +313,24 @@ class _Neighbours:
             if i in self._free_a and j in self._free_b:
                 self._add(i, j)
 
-    def by_place(self) -> None:
-        """Match spans of one name between the same neighbours, in order."""
+    def by_place(self, *, any_kind: bool = False) -> None:
+        """Match spans of one name between the same neighbours, in order.
+
+        Args:
+            any_kind: Also those that another kind of span was made of, with what is below them.
+        """
+
+        def label(side: Side, place: int) -> Hashable:
+            return side.name[place] if any_kind else side.label(place)
+
         gap_a, gap_b = self._gaps()
         waiting: dict[Hashable, list[int]] = defaultdict(list)
         for j in self.others:
             if j in self._free_b:
-                waiting[gap_b[j], self.aligner.b.label(j)].append(j)
+                waiting[gap_b[j], label(self.aligner.b, j)].append(j)
         for i in self.ones:
             if i in self._free_a:
-                found = waiting.get((gap_a[i], self.aligner.a.label(i)))
+                found = waiting.get((gap_a[i], label(self.aligner.a, i)))
                 if found:
                     self._add(i, found.pop(0))
 

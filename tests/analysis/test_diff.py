@@ -109,6 +109,21 @@ def test_an_edit_that_goes_in_and_comes_out_shows_in_one_span():
     assert (change.what, len(change.places), change.elsewhere) == ("input", 2, 0)
 
 
+def test_a_span_that_is_of_another_kind_now_is_that_span_still():
+    def run(kind):
+        return normalise(
+            [
+                record("ask"),
+                record("agent", parent="ask", start=1, attributes={"openinference.span.kind": kind}),
+                record("search", parent="agent", start=2, attributes={"input.value": "Lisbon"}),
+            ]
+        )
+
+    (change,) = compare(run("CHAIN"), run("AGENT")).changes
+
+    assert (change.what, change.span.name, change.before, change.after) == ("kind", "agent", "chain", "agent")
+
+
 def test_a_change_prints_itself_on_a_line(records):
     diff = SpanSet(normalise(records)).diff(SpanSet(normalise(edited(records))))
 
