@@ -1,9 +1,9 @@
 """Two forests of spans, put side by side: which span of the one is which of the other.
 
 Content decides first, position where content cannot: spans that are the same with all that is below them, then the
-same calls, then similar ones, then those of one name at the same place, whatever their kind. So a turn that moved is found where it went,
-and is not read as two turns that changed. Nothing here is quadratic in the number of spans: similar spans are looked
-for within a budget, and beyond it places count.
+same calls, then similar ones, then those of one name at the same place, whatever their kind. So a turn that moved is
+found where it went, and is not read as two turns that changed. Nothing here is quadratic in the number of spans:
+similar spans are looked for within a budget, and beyond it places count.
 """
 
 from __future__ import annotations

@@ -236,8 +236,13 @@ def _as_called(turn: Turn) -> list[ConversationMessage]:
 
 
 def _find_tools(messages: Sequence[ConversationMessage], group: Sequence[SpanRow]) -> None:
-    """Give the tools that were asked for the spans in which they ran, by their ids, else by name and order."""
-    ran = sorted((span for span in group if span.kind == "tool"), key=lambda span: span.start)
+    """Give the tools that were asked for the spans in which they ran, by their ids, else by name and order.
+
+    A function of the user's says by its name only that it is a tool.
+    """
+    ran = sorted(
+        (span for span in group if span.kind in {"tool", "other"}), key=lambda span: (span.kind != "tool", span.start)
+    )
     for message in messages:
         for use in message.tools:
             since = message.span.start if message.span is not None else 0

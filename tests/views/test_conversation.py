@@ -85,6 +85,15 @@ def test_tools_stand_with_what_they_gave_and_how_long_they_took(weather):
     assert "<i>temp:</i> <b>18</b>" in shown
 
 
+def test_a_traced_function_that_a_model_asked_for_is_its_tool(weather):
+    spans = [span._replace(kind="other") if span.kind == "tool" else span for span in weather]
+
+    (use,) = [use for said in Conversation(spans)[0].messages for use in said.tools]
+
+    assert (use.span.name, use.span.kind) == ("get_weather", "other")
+    assert "4.3 ms" in page(Conversation(spans))
+
+
 def test_a_failed_tool_says_so_in_its_box(weather):
     error = {"status": "error", "error_type": "TimeoutError", "error_message": "no weather"}
     spans = [span._replace(**error) if span.kind == "tool" else span for span in weather]
