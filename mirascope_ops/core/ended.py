@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from mirascope_ops.core.session import Stamp
     from mirascope_ops.core.site import CallSite
 
-# (site, name, trace_id, span_id, parent_id or 0, start, end or None, status code, status message, stamp, cell,
-#  arguments, output, attributes, events, links, span kind, trace flags, origin); `store.ended` unpacks it
+# (site, name, trace_id, span_id, parent_id or 0, start, end or None, stamp, cell, arguments, output, notes, wire,
+#  origin); `store.ended` unpacks it. What few spans have is behind the notes and the wire, of which most share one.
 EndedSpan = tuple[Any, ...]
+SITE, NAME, TRACE, SPAN, PARENT, START, END, STAMP = 0, 1, 2, 3, 4, 5, 6, 7
+CELL, ARGUMENTS, OUTPUT, NOTES, WIRE, ORIGIN = 8, 9, 10, 11, 12, 13
+"""Where an EndedSpan has what."""
 
 
 def assemble(

@@ -28,6 +28,17 @@ class Notes:
         self.events: list[tuple[str, int, dict[str, Any]]] | None = None
         self.links: list[Link] | None = None
 
+    def copy(self) -> Notes:
+        """Return the same, to stay as it is while the span goes on."""
+        if self is NOTHING:
+            return self
+        copied = Notes()
+        copied.code, copied.message = self.code, self.message
+        copied.extra = None if self.extra is None else dict(self.extra)
+        copied.events = None if self.events is None else list(self.events)
+        copied.links = None if self.links is None else list(self.links)
+        return copied
+
 
 class Wire:
     """How a span presents itself to other processes and to exporters; made once, never changed.

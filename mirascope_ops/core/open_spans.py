@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from mirascope_ops.core.ended import NOTES, START
+
 if TYPE_CHECKING:
     from collections.abc import Container
 
@@ -36,8 +38,8 @@ def open_spans(known: Container[int] = ()) -> list[EndedSpan]:
                 row = span.record()
             except AttributeError:  # another thread is starting it: not all of it is set
                 continue
-            if row[5]:
-                found.append(row)
+            if row[START]:
+                found.append((*row[:NOTES], row[NOTES].copy(), *row[NOTES + 1 :]))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
@@ -9,6 +10,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from mirascope_ops.core import attributes as keys
 from mirascope_ops.core import backend, guard
 from mirascope_ops.core.cell import Cell, current_cell
+from mirascope_ops.core.notes import Notes, Wire
 from mirascope_ops.core.open_spans import note_ended, note_open
 from mirascope_ops.core.pipeline import Origin
 from mirascope_ops.core.session import Stamp, current_session, session_in
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opentelemetry.context import Context
+    from opentelemetry.trace import SpanKind, TraceFlags
 
     from mirascope_ops.core.ended import EndedSpan
 
@@ -46,19 +49,28 @@ class _Foreign:
             0 if span.parent is None else span.parent.span_id,
             span.start_time,
             span.end_time,
-            span.status.status_code.value,
-            span.status.description,
             self.stamp,
             self.cell,
             None,
             None,
-            dict(span.attributes or {}),
-            [(event.name, event.timestamp, dict(event.attributes or {})) for event in span.events],
-            list(span.links),
-            span.kind,
-            context.trace_flags,
+            _notes(span),
+            _wire(span.kind, context.trace_flags),
             self._origin,
         )
+
+
+def _notes(span: Any) -> Notes:
+    notes = Notes()
+    notes.code, notes.message = span.status.status_code.value, span.status.description
+    notes.extra = dict(span.attributes or {}) or None
+    notes.events = [(event.name, event.timestamp, dict(event.attributes or {})) for event in span.events] or None
+    notes.links = list(span.links) or None
+    return notes
+
+
+@functools.lru_cache
+def _wire(kind: SpanKind, flags: TraceFlags) -> Wire:
+    return Wire(kind, flags)
 
 
 class SessionProcessor(SpanProcessor):

@@ -408,11 +408,9 @@ class Span(LazyReadable):
 
     def record(self) -> EndedSpan:
         """Return what the span leaves behind."""
-        notes, told = self._notes, self._wire
         return (
             self._site, self._name, self._trace, self._id, self._parent_id, self._start_time, self._end_time,
-            notes.code, notes.message, self._stamp, self._cell, self._arguments, self._output, notes.extra,
-            notes.events, notes.links, told.kind, told.flags, self._pipe.origin,
+            self._stamp, self._cell, self._arguments, self._output, self._notes, self._wire, self._pipe.origin,
         )  # fmt: skip
 
     def _keep(self, key: str, value: Any) -> None:

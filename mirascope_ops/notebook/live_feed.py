@@ -16,6 +16,7 @@ from mirascope_ops.analysis.plans import plan_of
 from mirascope_ops.analysis.rows import Totals, Turn
 from mirascope_ops.analysis.turns import turn_of
 from mirascope_ops.core import backend
+from mirascope_ops.core.ended import END, NAME, NOTES, PARENT, SITE, SPAN, STAMP, START, TRACE
 from mirascope_ops.core.open_spans import open_spans
 from mirascope_ops.notebook.live_totals import NOTHING, Figures, RunningTotals, plus
 from mirascope_ops.store import recorder
@@ -40,8 +41,6 @@ _SMALL: Final = 200  # spans of a trace that is read whole; of a larger one the 
 _SHOWN: Final = 40  # spans of a large trace that are shown
 _MOST_PAST: Final = 60  # turns that the bars tell apart
 _MOST_ROWS: Final = 6
-_SITE, _NAME, _TRACE, _ID, _PARENT, _START, _END, _CODE, _MESSAGE, _STAMP = range(10)  # places in an EndedSpan
-_EXTRA, _EVENTS = 13, 14
 _ERROR: Final = 2
 _NO_SPANS: Final = Outline([], 0, 1)
 
@@ -129,7 +128,7 @@ class LiveFeed:
             seconds: About so long spans are looked at that have ended; those that are left wait for the next time.
         """
         opened = self._opened()
-        seen = (len(self._waiting), [row[_ID] for row in opened])
+        seen = (len(self._waiting), [row[SPAN] for row in opened])
         if not self._waiting and seen == self._seen:
             return None
         begun = time.thread_time()
@@ -139,8 +138,8 @@ class LiveFeed:
         self._seen = (len(self._waiting), seen[1])
         open_rows: dict[int, list[SpanRow]] = {}
         for row, read in zip(opened, normalise([span_record(row) for row in opened]), strict=True):
-            open_rows.setdefault(row[_TRACE], []).append(read)
-            self._trace(row[_TRACE]).is_changed = True
+            open_rows.setdefault(row[TRACE], []).append(read)
+            self._trace(row[TRACE]).is_changed = True
         self._forget(open_rows)
         return self._session(now, opened, open_rows)
 
@@ -207,7 +206,7 @@ class LiveFeed:
                 trace.failed.pop(old, None)
 
     def _opened(self) -> list[EndedSpan]:
-        rows = [row for row in open_spans() if row[_END] is None and self.owns(row[_STAMP])]
+        rows = [row for row in open_spans() if row[END] is None and self.owns(row[STAMP])]
         self._open = len(rows)
         return rows[-_MOST_OPEN:]
 
@@ -216,12 +215,13 @@ class LiveFeed:
         telling: list[EndedSpan] = []
         for _ in range(number):
             ended = self._waiting.popleft()
-            span = ended[_ID]
-            if not self.owns(ended[_STAMP]) or span in self._recalled:
+            span = ended[SPAN]
+            if not self.owns(ended[STAMP]) or span in self._recalled:
                 continue
-            failed = (ended[_MESSAGE] or "error") if ended[_CODE] == _ERROR else None
-            self._keep(ended[_TRACE], span, ended, (ended[_NAME], ended[_START], ended[_END], failed))
-            if ended[_EVENTS] or self._is_telling(ended):
+            notes = ended[NOTES]
+            failed = (notes.message or "error") if notes.code == _ERROR else None
+            self._keep(ended[TRACE], span, ended, (ended[NAME], ended[START], ended[END], failed))
+            if notes.events or self._is_telling(ended):
                 telling.append(ended)
         if not self._waiting:
             self._recalled.clear()
@@ -230,8 +230,8 @@ class LiveFeed:
 
     def _is_telling(self, ended: EndedSpan) -> bool:
         """Whether the attributes of a span may tell of a model, or of an error: their keys decide."""
-        extra = ended[_EXTRA]
-        keys = (ended[_SITE], tuple(extra) if extra else ())
+        extra = ended[NOTES].extra
+        keys = (ended[SITE], tuple(extra) if extra else ())
         known = self._telling.get(keys)
         if known is None:
             if len(self._telling) >= _MOST_KEYS:
@@ -332,7 +332,7 @@ class LiveFeed:
             started=self._context.started,
             now=now,
             spans=self._spans + len(self._waiting) + self._open,
-            running=[str(row[_NAME]) for row in opened],
+            running=[str(row[NAME]) for row in opened],
             turns=self._number,
             failed=failed,
             llm_calls=sums[0],
@@ -352,7 +352,7 @@ class LiveFeed:
 def _parent(span: EndedSpan | SpanRecord) -> int:
     if isinstance(span, SpanRecord):
         return int(span.parent_id, 16) if span.parent_id else 0
-    return span[_PARENT] or 0
+    return span[PARENT] or 0
 
 
 def _totals(trace: _Trace, figures: Figures) -> Totals:

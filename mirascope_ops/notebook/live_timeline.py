@@ -16,6 +16,7 @@ import traitlets
 from mirascope_ops._optional import require
 from mirascope_ops.analysis.normalise import normalise
 from mirascope_ops.core import backend
+from mirascope_ops.core.ended import END, SPAN, STAMP, START
 from mirascope_ops.core.open_spans import open_spans
 from mirascope_ops.store.ended import span_record
 from mirascope_ops.views.escape import one_line
@@ -34,7 +35,6 @@ _MOST_WAITING: Final = 100_000  # spans that have ended and were not looked at y
 _MOST_SHOWN: Final = 50_000  # later ones are told when the cell is over
 _FEWEST: Final = 20  # spans that are looked at in one go, however little time there is
 _MOST_LEVELS: Final = 50  # that are looked at for what a span does not say itself
-_ID, _END, _STAMP = 3, 6, 9  # places in an EndedSpan
 _LISTS: Final = ("names", "sessions", "threads", "models", "events")
 _NAN: Final = float("nan")
 _MAIN: Final = Thread("", "", MAIN)
@@ -100,13 +100,13 @@ class TimelineFeed:
 
     def _take(self, most: int) -> int:
         # Those that are open are looked at first: one that ends meanwhile comes with those that have ended.
-        opened = [row for row in open_spans() if row[_END] is None and self._owns(row[_STAMP])]
+        opened = [row for row in open_spans() if row[END] is None and self._owns(row[STAMP])]
         self._is_running = bool(opened)
-        new = [row for row in opened if f"{row[_ID]:016x}" not in self._places][:most]
+        new = [row for row in opened if f"{row[SPAN]:016x}" not in self._places][:most]
         number = min(most, len(self._waiting))
-        ended = [row for row in (self._waiting.popleft() for _ in range(number)) if self._owns(row[_STAMP])]
+        ended = [row for row in (self._waiting.popleft() for _ in range(number)) if self._owns(row[STAMP])]
         # By start, so that few have to find their place in the browser.
-        records = [*map(span_record, sorted([*new, *ended], key=lambda row: (row[5], row[_END] is not None)))]
+        records = [*map(span_record, sorted([*new, *ended], key=lambda row: (row[START], row[END] is not None)))]
         for row in normalise(records):
             self._keep(row)
         return len(new) + number

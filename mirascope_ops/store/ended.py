@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Link
 
     from mirascope_ops.core.ended import EndedSpan
+    from mirascope_ops.core.notes import Notes
     from mirascope_ops.core.pipeline import Origin
     from mirascope_ops.core.session import SessionContext
 
@@ -37,10 +38,7 @@ _STATUSES: Final = ("unset", "ok", "error")
 
 def span_record(ended: EndedSpan) -> SpanRecord:
     """Make the record of a span; one without an end is open."""
-    (
-        site, name, trace, span, parent, start, end, code, message, stamp, cell, arguments, output, extra, events,
-        links, kind, flags, origin,
-    ) = ended  # fmt: skip
+    site, name, trace, span, parent, start, end, stamp, cell, arguments, output, notes, wire, origin = ended
     foreign = origin.is_foreign
     resource = origin.resource.attributes
     return SpanRecord(
@@ -48,24 +46,26 @@ def span_record(ended: EndedSpan) -> SpanRecord:
         span_id=f"{span:016x}",
         parent_id=f"{parent:016x}" if parent else None,
         name=name,
-        span_kind=_KINDS[kind],
+        span_kind=_KINDS[wire.kind],
         start=start,
         end=end,
-        status="open" if end is None else _STATUSES[code],
-        status_message=masked.message(message) if message else "",
+        status="open" if end is None else _STATUSES[notes.code],
+        status_message=masked.message(notes.message) if notes.message else "",
         session_id=None if stamp is None else stamp.session_id,
         run_id=None if stamp is None else stamp.run_id,
         session_attributes=None if stamp is None else stamp.attributes,
         cell_id=None if cell is None else cell.id,
         execution_count=None if cell is None else cell.execution_count,
         notebook=None if cell is None else cell.notebook,
-        sampled=bool(flags & 1),
+        sampled=bool(wire.flags & 1),
         service=resource.get("service.name"),
         scope=origin.scope.name,
         resource=resource,
-        attributes=masked.attributes(extra) if foreign else assemble(site, stamp, arguments, output, extra),
-        events=[_event(*event, foreign=foreign) for event in events or ()],
-        links=[_link(link, foreign=foreign) for link in links or ()],
+        attributes=masked.attributes(notes.extra or {})
+        if foreign
+        else assemble(site, stamp, arguments, output, notes.extra),
+        events=[_event(*event, foreign=foreign) for event in notes.events or ()],
+        links=[_link(link, foreign=foreign) for link in notes.links or ()],
     )
 
 
@@ -114,9 +114,10 @@ def batch_of_ended(spans: Sequence[EndedSpan], resources: codec.Resources) -> Sp
         Exception: A span is so odd that only `span_record` knows what to make of it.
     """
     (
-        sites, names, traces, ids, parents, starts, ends, codes, messages, stamps, cells, arguments, outputs, extras,
-        events, links, kinds, flags, origins,
+        sites, names, traces, ids, parents, starts, ends, stamps, cells, arguments, outputs, notes, wires, origins,
     ) = zip(*spans, strict=True)  # fmt: skip
+    codes, messages, extras, events, links = _noted(notes)
+    kinds, flags = _told(wires, lambda wire: (_KINDS[wire.kind], bool(wire.flags & 1)), read=_as_it_is)
     sessions = Sessions(stamps)
     session, run, session_attributes = sessions.columns
     cell, execution_count, notebook = _told(cells, lambda cell: (cell.id, cell.execution_count, cell.notebook))
@@ -131,13 +132,13 @@ def batch_of_ended(spans: Sequence[EndedSpan], resources: codec.Resources) -> Sp
             _span_ids(ids),
             _parent_ids(parents),
             _each(names, codec.clean),
-            _told(kinds, lambda kind: (_KINDS[kind],))[0],
+            kinds,
             array("q", starts),  # fails where one is no time
             array("q", ends),
             _each(codes, _STATUSES.__getitem__),
             _each(messages, lambda message: codec.clean(masked.message(message) if message else "")),
             session, run, session_attributes, cell, execution_count, notebook,
-            _told(flags, lambda flag: (bool(flag & 1),), read=_as_it_is)[0],
+            flags,
             service, scope, resource,
             texts,
             _texts(events, origins, lambda event, origin: _event(*event, foreign=origin.is_foreign)),
@@ -146,6 +147,12 @@ def batch_of_ended(spans: Sequence[EndedSpan], resources: codec.Resources) -> Sp
         groups,
         encoded=True,
     )  # fmt: skip
+
+
+def _noted(notes: Sequence[Notes]) -> Sequence[Sequence[Any]]:
+    """Read the columns of what was noted: codes, messages, attributes, events and links."""
+    told = [(each.code, each.message, each.extra, each.events, each.links) for each in notes]
+    return list(zip(*told, strict=True))
 
 
 def _span_ids(numbers: Sequence[int]) -> list[str]:

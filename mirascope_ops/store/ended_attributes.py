@@ -167,7 +167,7 @@ def _one_by_one(parts: Parts, places: Sequence[int], texts: list[str | None]) ->
     found: list[Mapping[str, Any]] = []
     for site, stamp, arguments, output, extra, origin in zip(*parts.at(places)[:6], strict=True):
         alone = site is None and origin.is_foreign
-        found.append(masked.attributes(extra) if alone else assemble(site, stamp, arguments, output, extra))
+        found.append(masked.attributes(extra or {}) if alone else assemble(site, stamp, arguments, output, extra))
     for place, text, mapping in zip(places, codec.encode_all(found), found, strict=True):
         texts[place] = text if mapping else None
     return [

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from opentelemetry.trace import StatusCode
 
 from mirascope_ops.core import guard
-from mirascope_ops.core.ended import EndedSpan
+from mirascope_ops.core.ended import END, NOTES, SPAN, STAMP, START, TRACE, EndedSpan
 from mirascope_ops.store import codec, waiting
 from mirascope_ops.store.batch import SpanBatch, batch_of_kept_records
 from mirascope_ops.store.ended import batch_of_ended, span_record
@@ -28,8 +28,6 @@ Key = int | tuple[str, str]
 """A span's trace id and span id; as one number, of 192 bits, where they are what OpenTelemetry's are."""
 TraceKey = int | str
 
-# Where an EndedSpan has them; a SpanRecord has its start at the same place.
-_TRACE, _SPAN, _START, _END, _CODE, _STAMP = 2, 3, 5, 6, 7, 9
 _TRACE_DIGITS, _SPAN_DIGITS = 32, 16
 
 
@@ -68,7 +66,7 @@ def size_of(*spans: Kept) -> int:
 def key_of(kept: Kept) -> Key:
     """Give what identifies a span in the store."""
     if not isinstance(kept, SpanRecord):
-        return cast("int", kept[_TRACE]) << 64 | cast("int", kept[_SPAN])
+        return cast("int", kept[TRACE]) << 64 | cast("int", kept[SPAN])
     return key_of_ids(kept.trace_id, kept.span_id)
 
 
@@ -76,7 +74,7 @@ def by_key(spans: Sequence[Kept]) -> dict[Key, Kept]:
     """Give spans as they are kept, by what identifies them: of several that are one span, the last."""
     if set(map(type, spans)) == {tuple}:
         ended = cast("Sequence[EndedSpan]", spans)
-        return dict(zip([span[_TRACE] << 64 | span[_SPAN] for span in ended], ended, strict=True))
+        return dict(zip([span[TRACE] << 64 | span[SPAN] for span in ended], ended, strict=True))
     whole = [plain(span) if isinstance(span, SpanRecord) else span for span in spans]
     return dict(zip(map(key_of, whole), whole, strict=True))
 
@@ -95,12 +93,12 @@ def trace_key(trace_id: str) -> TraceKey:
 
 def trace_of(kept: Kept) -> TraceKey:
     """Give what identifies a span's trace."""
-    return trace_key(kept.trace_id) if isinstance(kept, SpanRecord) else kept[_TRACE]
+    return trace_key(kept.trace_id) if isinstance(kept, SpanRecord) else kept[TRACE]
 
 
 def by_start(spans: Iterable[Kept]) -> list[Kept]:
     """Give the spans by start; what starts together stays in its order."""
-    return sorted(spans, key=itemgetter(_START))
+    return sorted(spans, key=itemgetter(START))
 
 
 def batch_of(spans: Sequence[Kept], resources: codec.Resources) -> SpanBatch:
@@ -121,7 +119,7 @@ def batch_of(spans: Sequence[Kept], resources: codec.Resources) -> SpanBatch:
 
 def in_traces(spans: Iterable[Kept], traces: Collection[TraceKey]) -> list[Kept]:
     """Give the spans of these traces."""
-    return [each for each in spans if (each[_TRACE] if type(each) is tuple else trace_key(each[0])) in traces]
+    return [each for each in spans if (each[TRACE] if type(each) is tuple else trace_key(each[0])) in traces]
 
 
 def in_sessions_or_runs(spans: Iterable[Kept], sessions: Collection[str], runs: Collection[str]) -> list[Kept]:
@@ -129,7 +127,7 @@ def in_sessions_or_runs(spans: Iterable[Kept], sessions: Collection[str], runs: 
     found: list[Kept] = []
     for each in spans:
         if type(each) is tuple:
-            stamp = each[_STAMP]
+            stamp = each[STAMP]
             if stamp is not None and (stamp.session_id in sessions or stamp.run_id in runs):
                 found.append(each)
         else:
@@ -142,7 +140,7 @@ def in_sessions_or_runs(spans: Iterable[Kept], sessions: Collection[str], runs: 
 def between(spans: Iterable[Kept], since: int | None, until: int | None) -> list[Kept]:
     """Give the spans that start in this time: nanoseconds since the epoch, `until` excluded."""
     return [
-        each for each in spans if (since is None or each[_START] >= since) and (until is None or each[_START] < until)
+        each for each in spans if (since is None or each[START] >= since) and (until is None or each[START] < until)
     ]
 
 
@@ -168,11 +166,11 @@ def head_of(kept: Kept) -> Head:
             kept.status == "error",
             kept.session_attributes,
         )
-    end, stamp = kept[_END], kept[_STAMP]
-    is_error = end is not None and kept[_CODE] == StatusCode.ERROR.value
+    end, stamp = kept[END], kept[STAMP]
+    is_error = end is not None and kept[NOTES].code == StatusCode.ERROR.value
     if stamp is None:
-        return Head(kept[_TRACE], None, kept[_START], end, is_error, None)
-    return Head(kept[_TRACE], codec.clean(stamp.session_id), kept[_START], end, is_error, codec.clean(stamp.attributes))
+        return Head(kept[TRACE], None, kept[START], end, is_error, None)
+    return Head(kept[TRACE], codec.clean(stamp.session_id), kept[START], end, is_error, codec.clean(stamp.attributes))
 
 
 def _number(digits: str, length: int) -> int | None:

@@ -6,14 +6,13 @@ still open is written as it is, once when the writer first meets it and again wh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from mirascope_ops.core.ended import NAME, NOTES, OUTPUT, SPAN
 from mirascope_ops.core.open_spans import open_spans
 
 if TYPE_CHECKING:
     from mirascope_ops.core.ended import EndedSpan
-
-_ID: Final = 3  # where an EndedSpan has its span id
 
 
 class OpenSpans:
@@ -35,12 +34,12 @@ class OpenSpans:
             return open_spans(known=self._told)
         everything = open_spans()
         # Those that ended in the meantime need not be remembered.
-        self._told = {row[_ID]: self._told[row[_ID]] for row in everything if row[_ID] in self._told}
-        return [row for row in everything if self._told.get(row[_ID]) != _state(row)]
+        self._told = {row[SPAN]: self._told[row[SPAN]] for row in everything if row[SPAN] in self._told}
+        return [row for row in everything if self._told.get(row[SPAN]) != _state(row)]
 
     def told(self, rows: list[EndedSpan]) -> None:
         """Note that the store has these."""
-        self._told.update((row[_ID], _state(row)) for row in rows)
+        self._told.update((row[SPAN], _state(row)) for row in rows)
 
     def forget(self) -> None:
         """Begin anew: the store may have lost what it was told."""
@@ -49,5 +48,6 @@ class OpenSpans:
 
 def _state(row: EndedSpan) -> tuple[Any, ...]:
     """Give all of an open span that can change. What is equal is mostly the same object, which is seen at once."""
-    _, name, *_, code, message, _stamp, _cell, _arguments, output, extra, events, links, _kind, _flags, _origin = row
-    return name, code, message, output, dict(extra or {}), len(events or ()), len(links or ())
+    notes = row[NOTES]
+    counts = len(notes.events or ()), len(notes.links or ())
+    return row[NAME], notes.code, notes.message, row[OUTPUT], dict(notes.extra or {}), *counts

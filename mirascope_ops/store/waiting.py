@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops.core import guard
 from mirascope_ops.core.backend import Sink
+from mirascope_ops.core.ended import ARGUMENTS, NOTES
+from mirascope_ops.core.notes import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +26,6 @@ MAX_BYTES = 256 * 1024**2
 _LOOK: Final = 256  # when so many have come, their size is looked at
 _STEP: Final = 8  # one in so many is measured
 _BARE = 400  # bytes of a span with nothing in it
-_EVENTS: Final = 14
-_LARGE: Final = slice(11, _EVENTS + 1)  # where an EndedSpan has arguments, output, attributes and events
 
 
 class Waiting(Sink):
@@ -131,17 +131,17 @@ def size_of(*spans: EndedSpan) -> int:
     """Estimate the bytes that spans take; most have arguments and a result that are text, and no more."""
     total = _BARE * len(spans)
     for ended in spans:
-        if len(ended) <= _EVENTS:
+        if len(ended) <= NOTES:
             continue
-        arguments, output, extra, events = ended[_LARGE]
+        arguments, output, notes = ended[ARGUMENTS : NOTES + 1]
         if arguments is not None:
             total += len(arguments)
         if type(output) is str:
             total += len(output)
         elif output is not None:
             total += _size(output)
-        if extra or events:
-            total += size_of_attributes(extra, *(event[2] for event in events or ())) - _BARE
+        if notes is not NOTHING:
+            total += size_of_attributes(notes.extra, *(event[2] for event in notes.events or ())) - _BARE
     return total
 
 

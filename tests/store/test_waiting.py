@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirascope_ops.core import guard
+from mirascope_ops.core.ended import NOTES, OUTPUT
+from mirascope_ops.core.notes import NOTHING, PLAIN, Notes
 from mirascope_ops.store import waiting
 from mirascope_ops.store.waiting import Waiting, size_of
 
@@ -17,7 +19,7 @@ LOOKED_AT = 256  # spans: so many may come in before their size is looked at
 
 
 def ended(number, text=""):
-    return (None, "work", 1, number, 0, 1, 2, 0, None, None, None, text, None, None, None, None, None, 1, None)
+    return (None, "work", 1, number, 0, 1, 2, None, None, text, None, NOTHING, PLAIN, None)
 
 
 def numbers(spans):
@@ -140,7 +142,8 @@ def test_threads_that_put_spans_in_at_once_lose_none_uncounted(monkeypatch, ring
 def test_a_size_counts_all_that_may_be_large():
     bare = size_of(ended(1))
     full = list(ended(1, "x" * 1000))
-    full[12], full[13], full[14] = "y" * 1000, {"key": "z" * 1000}, [("event", 1, {"message": "e" * 1000})]
+    full[OUTPUT], full[NOTES] = "y" * 1000, Notes()
+    full[NOTES].extra, full[NOTES].events = {"key": "z" * 1000}, [("event", 1, {"message": "e" * 1000})]
 
     assert bare < 1000
     assert size_of(tuple(full)) >= 4000
