@@ -711,6 +711,26 @@ def test_a_signal_that_came_while_a_thread_wrote_is_left_to_that_thread(recorder
     assert ended == [threading.main_thread()]
 
 
+def test_a_signal_that_came_while_writing_failed_ends_the_program(recorder, monkeypatch):
+    ended = []
+
+    def fails(**_):
+        raise RuntimeError("no disk")
+
+    def write():
+        with recorder._writing():
+            recorder.write_before(lambda: ended.append("in the midst"))
+            raise RuntimeError("no disk")
+
+    with pytest.raises(RuntimeError):
+        write()
+    monkeypatch.setattr(recorder, "flush", fails)
+    with pytest.raises(RuntimeError):
+        recorder.write_before(lambda: ended.append("before"))
+
+    assert ended == ["in the midst", "before"]
+
+
 def test_handlers_that_a_program_has_are_left_alone(run_python):
     printed = run_python(
         """

@@ -223,12 +223,14 @@ class Recorder:
         if self._holder == threading.get_ident():
             self._then = end  # the signal came while this very thread writes: when it has done
             return
-        if self._lock.acquire(timeout=_SIGNAL_SECONDS):
-            try:
-                self.flush()
-            finally:
-                self._lock.release()
-        end()
+        try:
+            if self._lock.acquire(timeout=_SIGNAL_SECONDS):
+                try:
+                    self.flush()
+                finally:
+                    self._lock.release()
+        finally:
+            end()
 
     def hold(self) -> None:
         """Let nothing be written until `release`, for a fork."""
@@ -260,16 +262,18 @@ class Recorder:
     def _writing(self) -> Generator[None]:
         """Keep other threads, and forks, from writing; a signal that ends the process waits for the end of it."""
         then: Callable[[], None] | None = None
-        with self._lock:
-            outer, self._holder = self._holder, threading.get_ident()
-            try:
-                yield
-            finally:
-                self._holder = outer
-                if outer is None:  # here, while no other thread can take it: only this one may handle the signal
-                    then, self._then = self._then, None
-        if then is not None:
-            then()
+        try:
+            with self._lock:
+                outer, self._holder = self._holder, threading.get_ident()
+                try:
+                    yield
+                finally:
+                    self._holder = outer
+                    if outer is None:  # here, while no other thread can take it: only this one may handle the signal
+                        then, self._then = self._then, None
+        finally:  # also where writing failed: who sent the signal waits for the end
+            if then is not None:
+                then()
 
     def _write_through(self, ended: EndedSpan) -> None:
         self._waiting.take(ended)
