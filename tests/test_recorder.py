@@ -54,14 +54,6 @@ def opened_store(path):
         store.close()
 
 
-def until(condition):
-    """Wait until something holds."""
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 class Failing(MemoryStore):
     """A store that fails for a while."""
 
@@ -126,7 +118,7 @@ def test_annotations_are_there_at_once_and_after_the_span_ended(any_store):
     assert set(span.tags) >= {"golden", "v2"}
 
 
-def test_the_thread_writes_without_being_asked(tmp_path):
+def test_the_thread_writes_without_being_asked(tmp_path, until):
     store = SqliteStore(tmp_path / "spans.db")
     with recorders.replaced(recorders.Recorder(store, threaded=True)):
         with ops.session(id="a"), ops.span("work"):
@@ -595,7 +587,9 @@ with ops.session(id="a", attributes={"tier": "premium"}):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
-def test_spans_that_were_open_when_a_program_was_killed_tell_what_was_known_of_them(run_python, tmp_path, number):
+def test_spans_that_were_open_when_a_program_was_killed_tell_what_was_known_of_them(
+    run_python, tmp_path, number, until
+):
     program = tmp_path / "open.py"
     program.write_text(OPEN, encoding="utf-8")
     environment = {**os.environ, "MIRASCOPE_OPS_STORE": str(run_python.store)}
@@ -766,7 +760,7 @@ assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
     )
 
 
-def test_a_clock_that_is_set_back_is_told_once_and_loses_nothing(monkeypatch, logged, tmp_path):
+def test_a_clock_that_is_set_back_is_told_once_and_loses_nothing(monkeypatch, logged, tmp_path, until):
     ahead = [time.time() - time.monotonic()]  # as it is: other recorders of this process may look too
     monkeypatch.setattr(housekeeping, "_ahead", lambda: ahead[0])
     with recorders.replaced(recorders.Recorder(SqliteStore(tmp_path / "spans.db"), threaded=True)) as active:

@@ -31,7 +31,7 @@ from mirascope_ops.notebook.review import Review
 from mirascope_ops.views.review import page_data
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 ROOT: Final = Path(__file__).parent.parent
 IMAGES: Final = ROOT / "docs" / "images"
@@ -338,8 +338,13 @@ def take(browser: Browser, name: str, scheme: str, text: str) -> None:
         opened.goto(path.as_uri())
         if name == "review":
             opened.wait_for_function("window.ready")
-        opened.wait_for_timeout(600)
-        picture = Image.open(io.BytesIO(opened.screenshot(full_page=True))).convert("RGB")
+        keep(opened, name, scheme, failed)
+
+
+def keep(opened: Page, name: str, scheme: str, failed: list[str]) -> None:
+    """Save what a page shows, and close it; ends the program where the page has failed."""
+    opened.wait_for_timeout(600)
+    picture = Image.open(io.BytesIO(opened.screenshot(full_page=True))).convert("RGB")
     opened.close()
     if failed:
         raise SystemExit(f"{name}: {failed}")

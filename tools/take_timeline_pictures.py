@@ -9,7 +9,6 @@ See `take_pictures.py` for the static views, and for the fonts.
 from __future__ import annotations
 
 import base64
-import io
 import json
 import random
 import shutil
@@ -17,7 +16,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from PIL import Image
 from playwright.sync_api import sync_playwright
 
 import mirascope_ops as ops
@@ -35,7 +33,6 @@ sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "benchmarks")]
 import timeline as bench  # noqa: E402 - these folders are no packages
 from take_pictures import (  # noqa: E402
     FLAGS,
-    IMAGES,
     SCALE,
     SCHEMES,
     START,
@@ -43,7 +40,7 @@ from take_pictures import (  # noqa: E402
     WIDTH,
     Cell,
     Clock,
-    few_colours,
+    keep,
     notebook,
     page,
 )  # fmt: skip
@@ -320,14 +317,7 @@ def take(browser: Browser, name: str, scheme: str, widget: Widget) -> None:
     shown.goto(f"{bench.ORIGIN}/")
     shown.locator("canvas[data-frames]").wait_for()
     PICTURES[name].done(shown)
-    shown.wait_for_timeout(600)
-    picture = Image.open(io.BytesIO(shown.screenshot(full_page=True))).convert("RGB")
-    shown.close()
-    if failed:
-        raise SystemExit(f"{name}: {failed}")
-    path = IMAGES / f"{name}-{scheme}.png"
-    few_colours(picture).save(path, optimize=True)
-    print(f"{path.relative_to(ROOT)}: {picture.width} by {picture.height}, {path.stat().st_size // 1024} KB")
+    keep(shown, name, scheme, failed)
 
 
 def main() -> None:

@@ -98,6 +98,7 @@ def trace_of(kept: Kept) -> TraceKey:
 
 def by_start(spans: Iterable[Kept]) -> list[Kept]:
     """Give the spans by start; what starts together stays in its order."""
+    # A SpanRecord has its start at the same place as an EndedSpan.
     return sorted(spans, key=itemgetter(START))
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _BARS: Final = 120
 _WIDTH: Final = 600
 _HEIGHT: Final = 56
-_NUMPY: Final = {"f8": "<f8", "u4": "<u4", "i4": "<i4", "u2": "<u2", "u1": "u1"}
 
 
 def timeline_html(data: TimelineData) -> str:
@@ -71,7 +70,7 @@ def _read(np: Any, payload: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     (size,) = struct.unpack_from("<I", payload, len(MAGIC))
     header: dict[str, Any] = codec.decode(payload[begin : begin + size].decode())
     columns = {
-        name: np.frombuffer(payload, _NUMPY[kind], length, begin + size + offset)
+        name: np.frombuffer(payload, f"<{kind}", length, begin + size + offset)
         for name, (kind, offset, length) in header["columns"].items()
     }
     return header, columns

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jupyter_client.blocking.client import BlockingKernelClient
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120  # seconds that a kernel on a busy machine may take for anything
@@ -215,3 +216,16 @@ def shell() -> Iterator[Any]:
         atexit.unregister(made.atexit_operations)
         made.atexit_operations()
         InteractiveShell.clear_instance()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium for pages that need no Jupyter."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.notebook.lab import FLAGS, SECONDS, browser_program
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS, timeout=SECONDS)
+        yield started
+        started.close()

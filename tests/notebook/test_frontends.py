@@ -11,7 +11,6 @@ import html
 import json
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from mirascope_ops import ops
 from mirascope_ops.notebook.review import Review
@@ -20,7 +19,7 @@ from mirascope_ops.views import figures_static
 from mirascope_ops.views.review import page_data, review_items
 from mirascope_ops.views.timeline_bundle import bundle
 from mirascope_ops.views.timeline_options import TimelineOptions
-from tests.notebook.lab import FLAGS, SECONDS, browser_program
+from tests.notebook.lab import SECONDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -82,14 +81,6 @@ class Framed:
             f'<iframe sandbox="{sandbox}" style="width:900px;height:900px" srcdoc="{html.escape(framed)}"></iframe>'
         )
         self.frame = page.frame_locator("iframe")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS, timeout=SECONDS)
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import base64
 import time
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from mirascope_ops import ops
 from mirascope_ops.notebook.live_feed import LiveFeed
@@ -14,7 +13,7 @@ from mirascope_ops.notebook.live_timeline import TimelineFeed
 from mirascope_ops.testing import captured
 from mirascope_ops.views.html_live import live_html
 from mirascope_ops.views.timeline_bundle import bundle
-from tests.notebook.lab import FLAGS, SECONDS, browser_program
+from tests.notebook.lab import SECONDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -81,14 +80,6 @@ class Live:
 
     def selected_text(self):
         return self.page.evaluate("() => String(getSelection())")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS, timeout=SECONDS)
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from mirascope_ops.analysis.rows import SpanRow
 from mirascope_ops.spanset import SpanSet
 from mirascope_ops.store.records import EventRecord
-from tests.notebook.lab import FLAGS, browser_program
 from tests.notebook.test_frontends import timeline_in_a_frame
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -86,14 +84,6 @@ class Shown:
             }""",
             [part, y],
         )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture
