@@ -11,8 +11,9 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, cast, overload
 
+from mirascope_ops._optional import require
 from mirascope_ops.analysis.rows import SLOT, SpanRow
-from mirascope_ops.analysis.texts import Column, compact, take
+from mirascope_ops.analysis.texts import Column, Texts, compact, take
 from mirascope_ops.store import codec
 
 # What stands in the columns as the text that the store keeps, and how a row's value is made of it.
@@ -84,6 +85,31 @@ class SpanTable(Sequence[SpanRow]):
             rows = self._rows
             return [rows[place] for place in places]
         return SpanTable([take(column, places) for column in columns])
+
+
+def few_spans_at(spans: Sequence[SpanRow], places: Sequence[int]) -> Sequence[SpanRow]:
+    """Give the spans at these places, which are few and ascend: of text in many parts, only those are looked at."""
+    columns = spans.columns if isinstance(spans, SpanTable) else None
+    if columns is None:
+        return [spans[place] for place in places]
+    return SpanTable([_few_of(column, places) for column in columns])
+
+
+def _few_of(column: Column, places: Sequence[int]) -> Column:
+    """Take of each part: Arrow would put all of them together first."""
+    if not isinstance(column, Texts) or column.packed.num_chunks <= 1:
+        return take(column, places)
+    np = require("numpy", extra="notebook")
+    wanted = np.array(places, dtype=np.int64)
+    parts: list[Any] = column.packed.chunks
+    ends = np.cumsum([len(part) for part in parts])
+    cuts = np.searchsorted(wanted, ends)
+    found = [
+        part.take(wanted[first:last] - (end - len(part)))
+        for part, first, last, end in zip(parts, [0, *cuts[:-1].tolist()], cuts.tolist(), ends.tolist(), strict=True)
+        if last > first
+    ]
+    return Texts(require("pyarrow", extra="notebook").chunked_array(found, type=column.packed.type))
 
 
 class Told(NamedTuple):

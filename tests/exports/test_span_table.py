@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from exported_strategies import keys, maybe_text, records, said, scalars, values
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,8 @@ from mirascope_ops.analysis import gathered, vocabulary
 from mirascope_ops.analysis.arrow import spans_table
 from mirascope_ops.analysis.frames import spans_frame
 from mirascope_ops.analysis.normalise import normalise, table_of
-from mirascope_ops.analysis.table import SpanTable, chosen_spans
+from mirascope_ops.analysis.table import SpanTable, chosen_spans, few_spans_at
+from mirascope_ops.analysis.texts import Texts
 from mirascope_ops.store import memory, sqlite
 from mirascope_ops.store.memory import MemoryStore
 from mirascope_ops.store.records import AnnotationRecord, EventRecord, SpanQuery
@@ -201,3 +203,24 @@ def test_a_table_without_spans_is_an_empty_sequence():
     assert len(spans_frame(table)) == len(table[:2]) == 0
     assert isinstance(table, SpanTable)
     assert list(table) == []
+
+
+def test_a_few_spans_are_taken_of_text_in_many_parts(make):
+    store = MemoryStore()
+    store.write([make(start=number, name=f"step {number}", attributes={"n": number}) for number in range(1, 10)])
+    whole = table_of(store.batches(SpanQuery()))
+    columns = [
+        Texts(pa.chunked_array([pa.array(list(column[at : at + 4]), pa.large_string()) for at in (0, 4, 8)]))
+        if all(isinstance(value, str) for value in column)
+        else column
+        for column in whole.columns
+    ]
+    table = SpanTable(columns)
+
+    few = few_spans_at(table, [0, 3, 4, 8])
+
+    rows = list(whole)
+    assert any(isinstance(column, Texts) for column in few.columns)
+    assert len(few_spans_at(table, [])) == 0
+    assert list(few) == [rows[place] for place in (0, 3, 4, 8)]
+    assert few_spans_at(rows, [2]) == [rows[2]]
