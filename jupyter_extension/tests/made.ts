@@ -35,6 +35,7 @@ export function made(rows: Made[]): Spans {
   const span = Int32Array.from(called);
   return {
     count: rows.length,
+    of: rows.length,
     traces: 1,
     origin: 0n,
     end: Math.max(0, ...rows.map((row) => row.end)),

@@ -28,11 +28,13 @@ from mirascope_ops.views.timeline_columns import (
     dictionary,
     different,
     floats,
+    has_none,
     identified,
     identified_or_zero,
     integers,
     numbers_of,
 )
+from mirascope_ops.views.timeline_keys import places_among
 from mirascope_ops.views.timeline_threads import MAIN, Thread, ThreadLabels, is_main, process_of
 
 if TYPE_CHECKING:
@@ -51,6 +53,22 @@ COUNTS_LLM, COUNTS_USAGE, COUNTS_COST = 1, 2, 4
 
 _FEW: Final = 64  # below so many, a loop is quicker than arrays
 _TYPES: Final = {"float64": "f8", "uint32": "u4", "int32": "i4", "uint16": "u2", "uint8": "u1"}
+
+
+class Whole(NamedTuple):
+    """What the spans of a part have been chosen from.
+
+    Attributes:
+        number: How many spans there are in all.
+        origin: Nanoseconds since the epoch.
+        end: Nanoseconds after `origin`.
+        callers: The spans of the part that called others, whether these are in it or not.
+    """
+
+    number: int
+    origin: int
+    end: float
+    callers: Sequence[SpanRow]
 
 
 class TimelineData(NamedTuple):
@@ -81,11 +99,12 @@ class TimelineData(NamedTuple):
         return [int(place) for place in within.nonzero()[0]]
 
 
-def timeline_data(spans: Iterable[SpanRow]) -> TimelineData:
+def timeline_data(spans: Iterable[SpanRow], *, part_of: Whole | None = None) -> TimelineData:
     """Lay spans out in columns.
 
     Args:
         spans: Spans of any traces, in any order. Of several with the same ids one counts, as in every tree.
+        part_of: Where they are only a part: all of them, whose times the columns keep to.
 
     Returns:
         The columns, with the spans in their order.
@@ -99,7 +118,7 @@ def timeline_data(spans: Iterable[SpanRow]) -> TimelineData:
     """
     np = require("numpy", extra="notebook")
     shown, given, traces, parents = _linked(np, spans if isinstance(spans, SpanTable) else list(spans))
-    origin, start, end, unfinished = _times(np, given, traces)
+    origin, start, end, unfinished = _times(np, given, traces, None if part_of is None else part_of.origin)
     kind = coded(np, given["kind"], KINDS, "other")
     calls = _calls(np, given, parents, kind)
     events = _events(np, given, origin)
@@ -118,13 +137,15 @@ def timeline_data(spans: Iterable[SpanRow]) -> TimelineData:
         "open": unfinished,
         **calls.columns,
         **events.columns,
+        **({} if part_of is None else {"callers": places_among(part_of.callers, shown)}),
     }
     header = {
         "version": 1,
         "count": len(shown),
         "traces": different(np, traces),
         "origin": str(origin),
-        "end": float(end.max()) if len(shown) else 0.0,
+        "end": max(float(end.max()) if len(shown) else 0.0, 0.0 if part_of is None else part_of.end),
+        **({} if part_of is None else {"of": part_of.number}),
         "kinds": KINDS,
         "statuses": STATUSES,
         "names": names,
@@ -183,18 +204,24 @@ def _field(spans: Sequence[SpanRow], field: str) -> Sequence[Any]:
     return [span[SLOT[field]] for span in spans] if columns is None else columns[SLOT[field]]
 
 
-def _times(np: Any, given: Fields, trace: Any) -> tuple[int, Any, Any, Any]:
+def origin_of(starts: Any) -> int:
+    """Give the first moment of these (an array of nanoseconds since the epoch) that was told."""
+    told = starts > 0
+    return int(starts[told].min()) if told.any() else 0
+
+
+def _times(np: Any, given: Fields, trace: Any, origin: int | None) -> tuple[int, Any, Any, Any]:
     """Origin, starts, ends, and the places of open spans, which end with their trace.
 
-    A span whose start was not told is put at the origin.
+    A span whose start was not told is put at the origin, which is that of these spans where it is not given.
     """
     starts = integers(np, given["start"])
-    told = starts > 0
-    origin = int(starts[told].min()) if told.any() else 0
-    starts = np.where(told, starts, origin)
+    if origin is None:
+        origin = origin_of(starts)
+    starts = np.where(starts > 0, starts, origin)
     ended = given["end"]
     open_ones: list[int] = []
-    if None in ended:
+    if has_none(ended):
         ended = list(ended)
         open_ones = [place for place, end in enumerate(ended) if end is None]
         last_event = {place: max(event.time for event in found) for place, found in given.read("events", "[")}

@@ -40,9 +40,14 @@ _READ: Final = {
 
 
 class Fields:
-    """The fields of spans as columns; where the spans are rows, these are turned round, some at a time."""
+    """The fields of spans as columns; where the spans are rows, these are turned round, some at a time.
 
-    def __init__(self, spans: Sequence[SpanRow]) -> None:
+    Args:
+        spans: The spans.
+        only: The names of the fields that are looked at; else all that a timeline needs.
+    """
+
+    def __init__(self, spans: Sequence[SpanRow], *only: str) -> None:
         self.number = len(spans)
         columns = spans.columns if isinstance(spans, SpanTable) else None
         self._encoded = columns is not None
@@ -50,11 +55,12 @@ class Fields:
         if columns is not None:
             self._columns = {field: columns[SLOT[field]] for field in _READ}
             return
-        found: dict[str, list[Any]] = {field: [] for field in _READ}
+        reading = [_READ[field] for field in only or _READ]
+        found: dict[str, list[Any]] = {field: [] for field in only or _READ}
         for first in range(0, len(spans), _AT_ONCE):
             # A row is fetched from memory once, and all of its fields while it is in the processor's cache.
             rows = spans[first : first + _AT_ONCE]
-            for column, read in zip(found.values(), _READ.values(), strict=True):
+            for column, read in zip(found.values(), reading, strict=True):
                 column.extend(map(read, rows))
         self._columns.update(found)
 
@@ -163,7 +169,8 @@ def numbers_of(np: Any, values: Sequence[Any]) -> tuple[list[Any], Any]:
 
 def different(np: Any, numbers: Any) -> int:
     """How many different numbers there are."""
-    ordered = np.sort(numbers)  # many times quicker than `np.unique`
+    changes = np.append(True, numbers[1:] != numbers[:-1])[: len(numbers)]  # of those side by side one is enough
+    ordered = np.sort(numbers[changes])  # many times quicker than `np.unique`
     return int(len(ordered) > 0) + int((ordered[1:] != ordered[:-1]).sum())
 
 
@@ -190,6 +197,11 @@ def floats(np: Any, values: Sequence[Any]) -> Any:
 def _listed(values: Sequence[Any]) -> Any:
     """What numpy reads quickest: arrays as they are, else a list."""
     return values if isinstance(values, list | array) else list(values)
+
+
+def has_none(values: Sequence[Any]) -> bool:
+    """Whether there is None among numbers; of a machine's array nothing has to be looked at."""
+    return not isinstance(values, array) and None in values
 
 
 def integers(np: Any, values: Sequence[int]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mirascope_ops._optional import require
 from mirascope_ops.store import codec
@@ -12,11 +12,37 @@ from mirascope_ops.views.html_parts import article, code, cost_figure, figures_h
 from mirascope_ops.views.timeline import COUNTS_COST, COUNTS_LLM, COUNTS_USAGE, MAGIC, NO_TOKENS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mirascope_ops.views.timeline import TimelineData
 
 _BARS: Final = 120
 _WIDTH: Final = 600
 _HEIGHT: Final = 56
+
+
+class Overview(NamedTuple):
+    """What the static picture tells.
+
+    Attributes:
+        number: How many spans there are.
+        traces: How many traces.
+        sessions: How many sessions.
+        origin: Nanoseconds since the epoch.
+        start: Nanoseconds after `origin` (a float64 array).
+        end: In the same way.
+        failed: Which of the spans failed (a bool array).
+        figures: Figures with their labels; those that say nothing are left out.
+    """
+
+    number: int
+    traces: int
+    sessions: int
+    origin: int
+    start: Any
+    end: Any
+    failed: Any
+    figures: Sequence[tuple[str, str]]
 
 
 def timeline_html(data: TimelineData) -> str:
@@ -35,7 +61,6 @@ def timeline_html(data: TimelineData) -> str:
     """
     np = require("numpy", extra="notebook")
     told, columns = _read(np, data.payload)
-    failed = columns["status"] == told["statuses"].index("error")
     counts = columns["call_counts"]
 
     def used(name: str) -> int | None:
@@ -44,24 +69,45 @@ def timeline_html(data: TimelineData) -> str:
 
     costs = columns["call_cost"][(counts & COUNTS_COST) > 0]
     calls = int(((counts & COUNTS_LLM) > 0).sum())
-    figures = figures_html(
-        [
-            ("LLM calls", count(calls) if calls else ""),
-            ("Errors", count(int(failed.sum())) if failed.any() else ""),
-            ("Tokens", token_flow(used("call_input"), used("call_output"))),
-            ("Cost", cost_figure(float(costs.sum()) if len(costs) else None)),
-        ]
+    failed = columns["status"] == told["statuses"].index("error")
+    return overview_html(
+        Overview(
+            number=told["count"],
+            traces=told["traces"],
+            sessions=sum(map(bool, told["sessions"])),
+            origin=data.origin,
+            start=data.start,
+            end=data.end,
+            failed=failed,
+            figures=[
+                ("LLM calls", count(calls) if calls else ""),
+                errors_figure(failed),
+                ("Tokens", token_flow(used("call_input"), used("call_output"))),
+                ("Cost", cost_figure(float(costs.sum()) if len(costs) else None)),
+            ],
+        )
     )
-    sessions = sum(map(bool, told["sessions"]))
+
+
+def overview_html(overview: Overview) -> str:
+    """The same of a timeline whose columns have not been made: `timeline_html` tells what it is."""
+    np = require("numpy", extra="notebook")
+    number = overview.number
+    end = float(overview.end.max()) if len(overview.end) else 0.0
     about = [
-        f"{plural(told['count'], 'span')} in {plural(told['traces'], 'trace')}",
-        plural(sessions, "session") if sessions else "",
-        f"{date(data.origin)}, {duration(int(told['end']))}" if told["count"] else "",
+        f"{plural(number, 'span')} in {plural(overview.traces, 'trace')}",
+        plural(overview.sessions, "session") if overview.sessions else "",
+        f"{date(overview.origin)}, {duration(int(end))}" if number else "",
     ]
-    body = header("Timeline", "", about, figures) + _busy(np, data, failed, told["end"])
+    body = header("Timeline", "", about, figures_html(overview.figures)) + _busy(np, overview, end)
     page = code(".to_html('timeline.html')")
     body += footer("Run the cell to look around in it", f"{page} writes a page that needs no kernel")
-    return article(body, f"Timeline of {plural(told['count'], 'span')}", ("session",))
+    return article(body, f"Timeline of {plural(number, 'span')}", ("session",))
+
+
+def errors_figure(failed: Any) -> tuple[str, str]:
+    """How many spans failed, as a figure."""
+    return ("Errors", count(int(failed.sum())) if failed.any() else "")
 
 
 def _read(np: Any, payload: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -76,16 +122,15 @@ def _read(np: Any, payload: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     return header, columns
 
 
-def _busy(np: Any, data: TimelineData, failed: Any, end: float) -> str:
+def _busy(np: Any, overview: Overview, end: float) -> str:
     """How many spans ran at once over time, on average of each bar; bars in which one failed are red at their foot."""
-    if not len(data.start):
+    if not overview.number:
         return ""
     edges = np.linspace(0, max(1.0, end), _BARS + 1)
     # The time that all spans had run by each edge: what began before it, but for what has not ended by then.
-    starts, ends = np.sort(data.start), np.sort(data.end)
-    ran = _run_by(np, starts, edges) - _run_by(np, ends, edges)
+    ran = _run_by(np, overview.start, edges) - _run_by(np, overview.end, edges)
     busy = np.diff(ran) / np.diff(edges)
-    errors = np.histogram(data.start[failed], edges)[0]
+    errors = np.histogram(overview.start[overview.failed], edges)[0]
     top = max(float(busy.max()), 1e-9)
     room = _WIDTH / _BARS
     bars = ""
@@ -99,7 +144,8 @@ def _busy(np: Any, data: TimelineData, failed: Any, end: float) -> str:
     most = f"at most {top:,.0f}" if top >= 1 else "at most 1"
     shape = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none"'
     label = f"Spans at once over {duration(int(end))}: {most}"
-    wrong = f'<span style="color:var(--err)">■</span> {count(int(failed.sum()))} failed' if failed.any() else ""
+    failed = int(overview.failed.sum())
+    wrong = f'<span style="color:var(--err)">■</span> {count(failed)} failed' if failed else ""
     caption = f"<figcaption><span>Spans at once{unseen(': ')}</span><span>{most} {wrong}</span></figcaption>"
     ends_of = "".join(
         f'<span style="justify-content:{side}">{text} </span>'
@@ -111,6 +157,7 @@ def _busy(np: Any, data: TimelineData, failed: Any, end: float) -> str:
 
 def _run_by(np: Any, moments: Any, edges: Any) -> Any:
     """For each edge the time that has passed since each moment before it, in all."""
-    sums = np.concatenate([[0.0], np.cumsum(moments)])
-    before = np.searchsorted(moments, edges)
-    return edges * before - sums[before]
+    # Where rounding puts a moment on the wrong side of an edge, next to no time has passed between them.
+    bars = np.minimum(moments * (_BARS / edges[-1]), _BARS - 1).astype(np.int32)
+    number, sums = (np.cumsum(np.bincount(bars, weights, _BARS)) for weights in (None, moments))
+    return edges * np.append(0, number) - np.append(0, sums)

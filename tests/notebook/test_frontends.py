@@ -35,14 +35,20 @@ if (state.data) {
   state.data = new DataView(bytes.buffer);
 }
 const listeners = {};
+const bytesOf = (text) => new DataView(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
 window.sent = [];
+window.answer = (message, told, buffers = []) =>
+  listeners["msg:custom"]({version: 1, request: message.request, ...told}, buffers.map(bytesOf));
+window.state = state;
 const model = {
   get: (name) => state[name], set: (name, value) => { state[name] = value; }, save_changes() {}, off() {},
   on: (event, callback) => { listeners[event] = callback; },
   send: (message) => {
     window.sent.push(message.type);
+    window.last = message;
+    if (message.type === "data") window.asked = message;
     const answer = state.answers?.[message.type];
-    if (answer) setTimeout(() => listeners["msg:custom"]({version: 1, request: message.request, ...answer}));
+    if (answer) setTimeout(() => window.answer(message, answer));
   },
 };
 const url = URL.createObjectURL(new Blob([state._esm], {type: "text/javascript"}));
@@ -119,9 +125,8 @@ def test_static_views_need_no_script_and_ask_for_nothing(page, session, view, da
     assert framed.errors == []
 
 
-def timeline_in_a_frame(page, session, *, dark=False):
-    spans = session.spans
-    widget = Timeline(spans, TimelineOptions(), bundle("timeline"))
+def timeline_in_a_frame(page, session, *, dark=False, widget=None):
+    widget = widget or Timeline(session.spans, TimelineOptions(), bundle("timeline"))
     names = ("lanes", "color", "view", "critical_path", "query", "height", "selected_span", "selected_range", "hidden")
     state = {name: getattr(widget, name) for name in names}
     state |= {"data": base64.b64encode(widget.data).decode(), "payload": widget.payload, "_esm": widget._esm}

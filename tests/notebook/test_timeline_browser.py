@@ -25,6 +25,20 @@ spans = ops.get_session("talk").spans"""
 SHOW = "widget = spans.timeline(lanes='depth')\nwidget"
 READ = "print(list(widget.selection.to_pandas()['name']), widget.selected and widget.selected.name, widget.color)"
 WRONG = "spans.timeline(colour='kind')"
+NUMBER = 60_000
+SPANS = f"""from mirascope_ops import ops
+from mirascope_ops.analysis.rows import SpanRow
+empty = dict.fromkeys(SpanRow._fields) | SpanRow._field_defaults | {{"tags": (), "attributes": {{}}, "scope": ""}}
+START, MS = 1_790_000_000_000_000_000, 1_000_000
+def row(number, name, begin, end):
+    told = {{"trace_id": f"{{number + 1:032x}}", "span_id": f"{{number + 1:016x}}", "name": name, "kind": "tool"}}
+    told |= {{"status": "ok", "start": START + begin * MS, "end": START + end * MS, "duration": (end - begin) * MS}}
+    return SpanRow(**(empty | told))
+rows = [row(number, "short", 10 * number, 10 * number + 5) for number in range({NUMBER})]
+rows[30_000] = row(30_000, "long", 300_000, 400_000)
+spans = ops.SpanSet(rows)"""
+BUSY = "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.05)"
+SAVED = '{"saveState": true}'
 
 # Where the rows of a timeline without heads stand, from the top of its canvas.
 FIRST_ROW, ROW = 56 + 8 + 9, 19
@@ -156,6 +170,47 @@ def test_a_timeline_in_jupyterlab(tmp_path):
         assert lab.page.title() != "broken"
         assert lab.errors == []
         assert lab.outside == []
+
+
+def test_a_large_timeline_in_jupyterlab_and_in_its_saved_notebook(tmp_path):
+    settings = tmp_path / "settings" / "@jupyter-widgets" / "jupyterlab-manager"
+    settings.mkdir(parents=True)
+    (settings / "plugin.jupyterlab-settings").write_text(SAVED)
+    cells = [SPANS, "widget = spans.timeline(lanes='depth')\nwidget", BUSY, "print(widget.selected.name)"]
+    with open_notebook(tmp_path, cells, MIRASCOPE_OPS_STORE=":memory:") as lab:
+        lab.run_and_wait(0)
+
+        # While the kernel is busy there is a first picture, in which one can choose.
+        lab.run(1)
+        lab.run(2)
+        shown = Shown(lab.page, lab.output(1))
+        shown.root.locator(".pt", has_text=f"of {NUMBER:,} spans; the rest follows").wait_for()
+        first = shown.canvas.get_attribute("data-spans")
+        assert int(first) < NUMBER
+        shown.root.get_by_role("searchbox").fill("long")
+        shown.root.get_by_role("searchbox").press("Enter")
+        shown.panel.locator("h4", has_text="long").wait_for()
+
+        # When it is not, all spans come, and it knows which one is chosen.
+        (tmp_path / "go").touch()
+        shown.root.locator(f"canvas[data-spans='{NUMBER}']").wait_for()
+        lab.wait_for_cell(2)
+        run_until(lab, 3, "long")
+        assert lab.outside == []
+
+        # The notebook that is saved has the first picture.
+        lab.save()
+        path = tmp_path / "notes.ipynb"
+        lab.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+        assert "application/vnd.jupyter.widget-state+json" in path.read_text()
+        lab.restart()
+        lab.page.reload()
+        again = Shown(lab.page, lab.output(1))
+        again.root.locator(".pt", has_text=f"of {NUMBER:,} spans").wait_for()
+        assert again.canvas.get_attribute("data-spans") == first
+        again.canvas.press("ArrowDown")
+        again.panel.locator("h4", has_text="short").wait_for()
+        assert lab.errors == []
 
 
 def test_an_exported_page_works_from_a_file_alone(tmp_path):

@@ -123,7 +123,7 @@ export class Growing {
     const kind = pick("kind");
     const calls = this.calls(pick, parent, kind, told);
     const spans: Spans = {
-      ...{ count: this.count, traces: told.traces, origin: BigInt(told.origin), end },
+      ...{ count: this.count, of: this.count, traces: told.traces, origin: BigInt(told.origin), end },
       ...{ start, duration, parent, kind, status: pick("status") },
       ...{ name: pick("name"), session: pick("session"), thread: pick("thread") },
       ...{ kinds: told.kinds, statuses: told.statuses, names: told.names, sessions: told.sessions },

@@ -18,7 +18,8 @@ export interface Detail {
 
 /** Where details come from, and where what is done in the view is told. */
 export interface Host {
-  detail: (span: number) => Promise<Detail>;
+  /** `first`: the span is one of the first picture, among which it is counted. */
+  detail: (span: number, first: boolean) => Promise<Detail>;
   /** Tells what changed in the view. */
   changed: (state: Partial<Shared>) => void;
   /** What to type for the selection and for the span that is chosen; empty where there is no kernel. */

@@ -3,6 +3,7 @@
 // ordered by row and start, so that a row is a part of each array and a binary search finds what a window shows.
 
 import type { Codes, Spans } from "./spans.ts";
+import { done, PIECE, type Work } from "./work.ts";
 
 export const GROUPINGS = ["session", "depth", "thread", "name"] as const;
 export type Grouping = (typeof GROUPINGS)[number];
@@ -43,12 +44,17 @@ const MOST_ROWS = 2000;
 
 /** Arranges the spans for which `shown` is not 0 (all, without it). */
 export function arrange(spans: Spans, grouping: Grouping, shown?: Uint8Array): Lanes {
+  return done(arranging(spans, grouping, shown));
+}
+
+/** As `arrange`, a piece at a time. */
+export function* arranging(spans: Spans, grouping: Grouping, shown?: Uint8Array): Work<Lanes> {
   const group = grouped(spans, grouping);
   const levels = new Int32Array(spans.count);
   const heights = new Int32Array(group.labels.length);
-  if (grouping === "name") packed(spans, group.of, heights, levels, shown);
-  else nested(spans, group.of, heights, levels, shown);
-  return ordered(spans, group, heights, levels, shown);
+  if (grouping === "name") yield* packed(spans, group.of, heights, levels, shown);
+  else yield* nested(spans, group.of, heights, levels, shown);
+  return yield* ordered(spans, group, heights, levels, shown);
 }
 
 const NO_THREADS = "No span tells its thread";
@@ -85,10 +91,17 @@ interface Trees {
 }
 
 /** Spans below what called them, in one piece for each tree; trees that do not overlap share rows. */
-function nested(spans: Spans, groupOf: Codes, heights: Int32Array, levels: Int32Array, shown?: Uint8Array): void {
-  const trees = planted(spans, groupOf, levels, shown);
-  const bases = stacked(trees, spans.start, groupOf, heights);
+function* nested(
+  spans: Spans,
+  groupOf: Codes,
+  heights: Int32Array,
+  levels: Int32Array,
+  shown?: Uint8Array,
+): Work<void> {
+  const trees = yield* planted(spans, groupOf, levels, shown);
+  const bases = yield* stacked(trees, spans.start, groupOf, heights);
   for (let span = 0; span < spans.count; span++) {
+    if (span % PIECE === 0) yield;
     const tree = trees.of[span]!;
     if (tree < 0) continue;
     levels[span] = Math.min(levels[span]! + bases[tree]!, MOST_ROWS);
@@ -98,7 +111,7 @@ function nested(spans: Spans, groupOf: Codes, heights: Int32Array, levels: Int32
 }
 
 /** Gives each span its level within its tree: below its caller's, and below what runs at the same time. */
-function planted(spans: Spans, groupOf: Codes, levels: Int32Array, shown?: Uint8Array): Trees {
+function* planted(spans: Spans, groupOf: Codes, levels: Int32Array, shown?: Uint8Array): Work<Trees> {
   const { count, start, duration, parent } = spans;
   const trees: Trees = {
     count: 0,
@@ -113,6 +126,7 @@ function planted(spans: Spans, groupOf: Codes, levels: Int32Array, shown?: Uint8
   const lower = new Int32Array(count).fill(-1);
   let rows = 0;
   for (let span = 0; span < count; span++) {
+    if (span % PIECE === 0) yield;
     if (shown && !shown[span]) continue;
     let above = parent[span]!;
     // Where the caller is not shown, the span stands below the nearest one that is.
@@ -145,10 +159,11 @@ function planted(spans: Spans, groupOf: Codes, levels: Int32Array, shown?: Uint8
 }
 
 /** For each tree the row of its group in which its root stands: the first from which on all its rows are free. */
-function stacked(trees: Trees, start: Float64Array, groupOf: Codes, heights: Int32Array): Int32Array {
+function* stacked(trees: Trees, start: Float64Array, groupOf: Codes, heights: Int32Array): Work<Int32Array> {
   const free: number[][] = Array.from(heights, () => []);
   const bases = new Int32Array(trees.count);
   for (let tree = 0; tree < trees.count; tree++) {
+    if (tree % PIECE === 0) yield;
     const root = trees.root[tree]!;
     const busy = free[groupOf[root]!]!;
     const height = trees.height[tree]!;
@@ -164,9 +179,16 @@ function stacked(trees: Trees, start: Float64Array, groupOf: Codes, heights: Int
 }
 
 /** Each span in the first row of its group that is free. */
-function packed(spans: Spans, groupOf: Codes, heights: Int32Array, levels: Int32Array, shown?: Uint8Array): void {
+function* packed(
+  spans: Spans,
+  groupOf: Codes,
+  heights: Int32Array,
+  levels: Int32Array,
+  shown?: Uint8Array,
+): Work<void> {
   const free: number[][] = Array.from(heights, () => []);
   for (let span = 0; span < spans.count; span++) {
+    if (span % PIECE === 0) yield;
     if (shown && !shown[span]) continue;
     const of = groupOf[span]!;
     const busy = free[of]!;
@@ -179,13 +201,20 @@ function packed(spans: Spans, groupOf: Codes, heights: Int32Array, levels: Int32
 }
 
 /** Puts spans into the order of rows and starts; groups come in the order of their first spans. */
-function ordered(spans: Spans, group: Grouped, heights: Int32Array, levels: Int32Array, shown?: Uint8Array): Lanes {
+function* ordered(
+  spans: Spans,
+  group: Grouped,
+  heights: Int32Array,
+  levels: Int32Array,
+  shown?: Uint8Array,
+): Work<Lanes> {
   const { count, start, duration, status, error } = spans;
   const groups: Group[] = [];
   const place = new Int32Array(group.labels.length).fill(-1);
   const row = new Int32Array(count).fill(-1);
   let rows = 0;
   for (let span = 0; span < count; span++) {
+    if (span % PIECE === 0) yield;
     if (shown && !shown[span]) continue;
     const of = group.of[span]!;
     if (place[of] === -1) {
@@ -206,6 +235,7 @@ function ordered(spans: Spans, group: Grouped, heights: Int32Array, levels: Int3
   const order = new Int32Array(total);
   const position = new Int32Array(count).fill(-1);
   for (let span = 0; span < count; span++) {
+    if (span % PIECE === 0) yield;
     const at = row[span]!;
     if (at < 0) continue;
     position[span] = next[at]!++;
@@ -219,6 +249,7 @@ function ordered(spans: Spans, group: Grouped, heights: Int32Array, levels: Int3
   for (let at = 0; at < rows; at++) {
     let latest = Number.NEGATIVE_INFINITY;
     for (let index = offsets[at]!; index < offsets[at + 1]!; index++) {
+      if (index % PIECE === 0) yield;
       const span = order[index]!;
       starts[index] = start[span]!;
       took[index] = duration[span]!;

@@ -22,36 +22,51 @@ interface Answer {
   message?: string;
 }
 
-const PATIENCE = 20_000; // milliseconds
+/** A payload that is on its way. */
+interface Incoming {
+  request: number;
+  whole: Uint8Array | null;
+  missing: number;
+  moved: Int32Array | undefined;
+  done: (payload: Payload) => void;
+  failed: (error: Error) => void;
+}
+
+/** All spans; and where those of the first picture stand among them. */
+export interface Payload {
+  bytes: Uint8Array;
+  moved: Int32Array | undefined;
+}
+
+export const PATIENCE = 20_000; // milliseconds
 
 export class KernelHost implements Host {
   readonly calls = { selection: "widget.selection.to_pandas()", selected: "widget.selected" };
   private readonly waiting = new Map<number, { done: (detail: Detail) => void; failed: (error: Error) => void }>();
   private request = 0;
-  private payload: { request: number; whole: Uint8Array; missing: number; done: (bytes: Uint8Array) => void } | null =
-    null;
+  private payload: Incoming | null = null;
   private readonly answered = (answer: Answer, buffers?: DataView[]) => this.answer(answer, buffers);
 
   constructor(private readonly model: Model) {
     model.on("msg:custom", this.answered);
   }
 
-  detail(span: number): Promise<Detail> {
+  detail(span: number, first: boolean): Promise<Detail> {
     const request = ++this.request;
     return new Promise((done, failed) => {
       this.waiting.set(request, { done, failed });
       setTimeout(() => {
         if (this.waiting.delete(request)) failed(new Error("The kernel does not answer; it may be gone."));
       }, PATIENCE);
-      this.model.send({ type: "detail", version: 1, request, span });
+      this.model.send({ type: "detail", version: 1, request, span, first });
     });
   }
 
   /** Asks for the payload; it comes when the kernel has the time. What was asked before is forgotten. */
-  data(bytes: number): Promise<Uint8Array> {
+  data(): Promise<Payload> {
     const request = ++this.request;
-    return new Promise((done) => {
-      this.payload = { request, whole: new Uint8Array(bytes), missing: bytes, done };
+    return new Promise((done, failed) => {
+      this.payload = { request, whole: null, missing: 0, moved: undefined, done, failed };
       this.model.send({ type: "data", version: 1, request });
     });
   }
@@ -69,14 +84,8 @@ export class KernelHost implements Host {
 
   private answer(answer: Answer, buffers?: DataView[]): void {
     const { payload } = this;
-    if (payload && answer?.request === payload.request && answer.type === "data") {
-      const part = buffers?.[0];
-      if (!part || answer.bytes !== payload.whole.length) return;
-      payload.whole.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), answer.at ?? 0);
-      payload.missing -= part.byteLength;
-      if (payload.missing > 0) return;
-      this.payload = null;
-      payload.done(payload.whole);
+    if (payload && answer?.request === payload.request) {
+      this.arrived(payload, answer, buffers);
       return;
     }
     const asked = this.waiting.get(answer?.request);
@@ -85,4 +94,29 @@ export class KernelHost implements Host {
     if (answer.type === "detail" && answer.detail) asked.done(answer.detail);
     else asked.failed(new Error(answer.message ?? "The kernel could not tell."));
   }
+
+  private arrived(payload: Incoming, answer: Answer, buffers: DataView[] = []): void {
+    if (answer.type !== "data") {
+      this.payload = null;
+      payload.failed(new Error(answer.message ?? "The kernel could not tell."));
+      return;
+    }
+    const [part, moved] = buffers;
+    if (!part || !answer.bytes) return;
+    if (!payload.whole) {
+      payload.whole = new Uint8Array(answer.bytes);
+      payload.missing = answer.bytes;
+    }
+    // A copy, for the buffer may be part of a larger one, at any place.
+    if (moved) payload.moved = new Int32Array(bytesOf(moved).slice().buffer);
+    payload.whole.set(bytesOf(part), answer.at ?? 0);
+    payload.missing -= part.byteLength;
+    if (payload.missing > 0) return;
+    this.payload = null;
+    payload.done({ bytes: payload.whole, moved: payload.moved });
+  }
+}
+
+function bytesOf(buffer: DataView): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }

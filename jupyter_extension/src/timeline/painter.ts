@@ -84,10 +84,11 @@ export class Painter {
     let x = 28 + labels.width(name);
     context.font = theme.font("11px");
     context.fillStyle = theme.ink2;
-    const spans = `${count(group.spans)} ${group.spans === 1 ? "span" : "spans"}`;
+    const isPart = scene.spans.count < scene.spans.of;
+    const spans = isPart ? "" : `${count(group.spans)} ${group.spans === 1 ? "span" : "spans"}`;
     context.fillText(spans, x, middle);
     x += labels.width(spans) + 10;
-    if (group.errors) {
+    if (group.errors && !isPart) {
       context.fillStyle = theme.error;
       context.fillText(`✕ ${count(group.errors)}`, x, middle);
     }

@@ -21,17 +21,20 @@ export class Panel {
   /** All of the timeline, and what the colours say. */
   overview(spans: Spans, all: Stats, mode: Mode, theme: Theme): void {
     const sessions = spans.sessions.filter(Boolean).length;
+    // Sums of a few would be taken for those of all.
+    const sums: Row[] =
+      spans.count < spans.of
+        ? [["Spans", `${count(spans.count)} of ${count(spans.of)}`]]
+        : [
+            ...(sessions ? ([["Sessions", count(sessions)]] as Row[]) : []),
+            ["Traces", count(spans.traces)],
+            ...figures(all),
+          ];
     this.show(
       "all",
       element("h4", {}, "Timeline"),
       note("Select a span, or drag along the axis to measure a stretch of time."),
-      table([
-        ["Start", date(spans.origin)],
-        ["Length", duration(spans.end)],
-        ...(sessions ? ([["Sessions", count(sessions)]] as Row[]) : []),
-        ["Traces", count(spans.traces)],
-        ...figures(all),
-      ]),
+      table([["Start", date(spans.origin)], ["Length", duration(spans.end)], ...sums]),
       ...legend(spans, mode, theme),
     );
   }
@@ -56,11 +59,12 @@ export class Panel {
   }
 
   /** A stretch of time: figures, then names with their durations. */
-  range(from: number, to: number, found: Stats, call: string): void {
+  range(spans: Spans, from: number, to: number, found: Stats, call: string): void {
     this.show(
       "range",
       element("h4", {}, "Selection"),
       note(`${offset(from)} to ${offset(to)}`),
+      spans.count < spans.of && note(`Of ${count(spans.count)} of ${count(spans.of)} spans`),
       table([["Length", duration(to - from)], ...figures(found)]),
       found.names.length > 0 && names(found),
       found.more > 0 && note(`${plural(found.more, "more name")}`),
@@ -302,8 +306,7 @@ function legend(spans: Spans, mode: Mode, theme: Theme): HTMLElement[] {
     element("div", { class: "lgd" }, ...entries),
   ];
   if (mode === "kind") {
-    const seen = new Set(spans.kind);
-    const kinds = spans.kinds.filter((_, kind) => seen.has(kind));
+    const kinds = spans.kinds.filter((_, kind) => spans.kind.includes(kind));
     return listed("Kinds", ...kinds.map((kind) => entry(icon(kind), kind)), ...failed);
   }
   if (mode === "status")

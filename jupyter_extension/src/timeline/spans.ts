@@ -23,6 +23,8 @@ export interface Events {
 /** All columns; times in nanoseconds after `origin`. */
 export interface Spans {
   count: number;
+  /** How many there are in all: more, where these are a first picture. */
+  of: number;
   traces: number;
   origin: bigint;
   end: number;
@@ -65,6 +67,7 @@ interface Packed {
 
 interface Header extends Packed {
   count: number;
+  of?: number;
   traces: number;
   origin: string;
   end: number;
@@ -111,8 +114,12 @@ export function decode(bytes: Uint8Array): Spans {
     counts: column("call_counts"),
   };
   const parent = column<Int32Array>("parent");
+  const leaf = leaves(parent);
+  // In a first picture there are spans that called others, none of which is in it.
+  if (header.of !== undefined) for (const caller of column<Int32Array>("callers")) leaf[caller] = 0;
   return {
     count: header.count,
+    of: header.of ?? header.count,
     traces: header.traces,
     origin: BigInt(header.origin),
     end: header.end,
@@ -135,7 +142,7 @@ export function decode(bytes: Uint8Array): Spans {
     events: { span: column("event_span"), time: column("event_time"), name: column("event_name") },
     call: inverse(calls.span, header.count),
     open: marked(column("open"), header.count),
-    leaf: leaves(parent),
+    leaf,
     error: header.statuses.indexOf("error"),
   };
 }

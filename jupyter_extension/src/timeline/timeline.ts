@@ -10,7 +10,7 @@ import { type Hidden, shown } from "./filter.ts";
 import { type Flame, flame } from "./flame.ts";
 import { count, duration, offset } from "./format.ts";
 import { Input, type Stage } from "./input.ts";
-import { arrange, type Grouping, type Lanes } from "./lanes.ts";
+import { arranging, type Grouping, type Lanes } from "./lanes.ts";
 import { HEAD, Layout, ROW, TOP } from "./layout.ts";
 import { Longest } from "./longest.ts";
 import { Painter } from "./painter.ts";
@@ -23,6 +23,7 @@ import { readTheme, type Theme, watchTheme } from "./theme.ts";
 import { type Controls, Toolbar, type View } from "./toolbar.ts";
 import { above, below, beside, next } from "./walk.ts";
 import { TimeWindow } from "./window.ts";
+import { done, doneBetween, type Work } from "./work.ts";
 
 export interface Options {
   lanes: Grouping;
@@ -44,6 +45,17 @@ const LABEL =
   "Timeline of spans. Arrow keys move between spans, Enter opens the details, W and S zoom, A and D pan, F fits, " +
   "M measures, slash searches.";
 
+/** What follows from the spans, from what is hidden, and from how the rest is to be shown. */
+interface Made {
+  mask: Uint8Array | undefined;
+  flame: Flame | null;
+  spans: Spans;
+  lanes: Lanes;
+  longest: Longest;
+  codes: Uint8Array;
+  density: Density | null;
+}
+
 export class Timeline implements Stage, Controls {
   readonly root = element("section", {
     class: "tl",
@@ -64,6 +76,7 @@ export class Timeline implements Stage, Controls {
   private readonly toolbar = new Toolbar(this);
   private readonly spoken = element("span", { class: "sr", "aria-live": "polite" });
   private readonly told = element("span", { class: "rt" });
+  private readonly missing = element("div", { class: "pt", role: "status", hidden: true });
   private readonly collapsed = new Set<string>();
   private readonly details = new Map<number, Promise<Detail>>();
   private readonly endings: (() => void)[] = [];
@@ -80,6 +93,10 @@ export class Timeline implements Stage, Controls {
   private matches: Matches | null = null;
   private density: Density | null = null;
   private selected = -1;
+  /** While there is a first picture: which of all spans is chosen, as the other side told it. */
+  private awaited = -1;
+  /** How often spans were given to show. */
+  private turn = 0;
   private hovered = -1;
   private pointer = -1;
   private range: readonly [number, number] | null = null;
@@ -91,7 +108,7 @@ export class Timeline implements Stage, Controls {
     private readonly host: Host,
     private readonly options: Options,
   ) {
-    this.stageBox.append(this.card.root);
+    this.stageBox.append(this.card.root, this.missing);
     this.root.append(this.toolbar.root, this.stageBox, this.panel.root, foot(this.told), this.spoken);
     parent.append(this.root);
     this.theme = readTheme(this.root);
@@ -112,22 +129,49 @@ export class Timeline implements Stage, Controls {
     );
   }
 
+  /** Whether what is shown is a first picture, of which places mean nothing to the other side. */
+  get isPart(): boolean {
+    return this.all !== undefined && this.all.count < this.all.of;
+  }
+
   /** Shows a payload; a later one keeps the window and what is chosen where it can. */
   load(bytes: Uint8Array): void {
     this.show(decode(bytes));
   }
 
-  /** Says why there is nothing to see yet. */
+  /** Shows a payload in place of a first picture, which stays alive until it is ready. */
+  async replace(bytes: Uint8Array, moved?: Int32Array): Promise<void> {
+    const turn = ++this.turn;
+    const all = decode(bytes);
+    this.regroup(all);
+    const sums = totals(all);
+    // What is asked for meanwhile is done for the first picture, and then here once more.
+    for (;;) {
+      const asked = this.asked();
+      const made = await doneBetween(this.making(all), () => turn === this.turn);
+      if (!made) return;
+      if (asked !== this.asked()) continue;
+      this.show(all, moved, sums, made);
+      return;
+    }
+  }
+
+  /** Says why there is nothing to see yet, or not all. */
   wait(reason: string): void {
     if (!this.all) this.panel.waits(reason);
+    this.missing.hidden = !this.isPart;
+    if (this.isPart) this.missing.textContent = `${count(this.all.count)} of ${count(this.all.of)} spans; ${reason}`;
   }
 
   /** Shows spans; later ones keep the window and what is chosen. `moved` has for each place before the one now. */
-  show(spans: Spans, moved?: Int32Array): void {
+  show(spans: Spans, moved?: Int32Array, sums = totals(spans), made?: Made): void {
     const first = !this.all;
+    const wasPart = this.isPart;
+    const chosen = this.selected;
+    this.turn++;
     this.all = spans;
     this.details.clear();
-    if (!this.all.sessions.some(Boolean) && this.options.lanes === "session") this.options.lanes = "depth";
+    this.regroup(spans);
     if (this.flame) this.unpoint();
     else if (moved) {
       const now = (span: number) => (span < 0 ? -1 : (moved[span] ?? -1));
@@ -135,16 +179,35 @@ export class Timeline implements Stage, Controls {
       this.selected = now(this.selected);
       this.hovered = now(this.hovered);
     }
+    if (this.isPart) {
+      this.awaited = wasPart || this.flame ? this.awaited : chosen;
+      this.selected = -1;
+      this.hovered = -1;
+    } else if (wasPart) this.settle();
     if (this.selected >= this.all.count) this.selected = -1;
     if (this.hovered >= this.all.count) this.unpoint();
-    this.totals = totals(this.all);
-    this.rebuild(first);
+    this.totals = sums;
+    this.missing.hidden = !this.isPart;
+    this.take(made ?? done(this.making(spans)), first);
     if (this.hovered >= 0) this.hover();
     this.canvas.dataset["spans"] = String(this.all.count);
   }
 
+  private regroup(spans: Spans): void {
+    if (this.options.lanes === "session" && !spans.sessions.some(Boolean)) this.options.lanes = "depth";
+  }
+
+  /** All spans have come: what was chosen of the first picture is told, else what the other side has chosen is shown. */
+  private settle(): void {
+    if (this.flame) this.selected = -1;
+    else if (this.selected >= 0) this.host.changed({ selected_span: this.selected, selected_range: [] });
+    else if (!this.range) this.selected = this.awaited;
+    this.awaited = -1;
+  }
+
   /** Ends all that outlives the elements. */
   dispose(): void {
+    this.turn++;
     for (const end of this.endings) end();
     this.root.remove();
   }
@@ -158,7 +221,13 @@ export class Timeline implements Stage, Controls {
     if (state.view !== undefined && state.view !== options.view) this.view(state.view as View);
     if (state.critical_path !== undefined && state.critical_path !== options.critical_path) this.critical();
     if (state.query !== undefined && state.query !== options.query) this.search(state.query);
-    if (state.selected_span !== undefined && state.selected_span !== this.selected) this.choose(state.selected_span);
+    if (state.selected_span !== undefined && this.isPart) {
+      this.awaited = state.selected_span;
+      if (this.awaited >= 0) this.selected = -1;
+      this.refresh();
+    } else if (state.selected_span !== undefined && state.selected_span !== this.selected) {
+      this.choose(state.selected_span);
+    }
     const range = state.selected_range;
     if (range && (range[0] !== this.range?.[0] || range[1] !== this.range?.[1])) {
       this.select(range.length === 2 ? [range[0]!, range[1]!] : null, true);
@@ -253,7 +322,7 @@ export class Timeline implements Stage, Controls {
     this.selected = span;
     this.range = this.flame ? this.range : null;
     this.card.hide();
-    if (!this.flame) this.host.changed({ selected_span: span, selected_range: [] });
+    if (!this.flame) this.host.changed({ selected_span: this.isPart ? -1 : span, selected_range: [] });
     this.refresh();
     this.say();
   }
@@ -350,17 +419,45 @@ export class Timeline implements Stage, Controls {
   }
 
   private rebuild(fit: boolean): void {
-    this.mask = shown(this.all, this.options.hidden);
-    this.flame = this.options.view === "flame" ? flame(this.all, this.mask, this.range) : null;
-    this.spans = this.flame?.spans ?? this.all;
-    const lanes = this.flame ? arrange(this.spans, "depth") : arrange(this.all, this.options.lanes, this.mask);
+    this.take(done(this.making(this.all)), fit);
+  }
+
+  /** What `making` depends on beside the spans. */
+  private asked(): string {
+    const { lanes, hidden, view, color } = this.options;
+    return JSON.stringify([lanes, hidden, view, color, view === "flame" && this.range]);
+  }
+
+  private *making(all: Spans): Work<Made> {
+    const { lanes: grouping, hidden, view, color } = this.options;
+    const mask = shown(all, hidden);
+    const summed = view === "flame" ? flame(all, mask, this.range) : null;
+    const spans = summed?.spans ?? all;
+    yield;
+    const lanes = yield* summed ? arranging(spans, "depth") : arranging(all, grouping, mask);
+    const longest = new Longest(lanes.took);
+    yield;
+    const codes = codesOf(spans, color);
+    yield;
+    const window = new TimeWindow();
+    window.reset(spans.end);
+    const { width } = this;
+    const busy = width ? density(spans, window.first, window.last, width, summed ? undefined : mask) : null;
+    return { mask, flame: summed, spans, lanes, longest, codes, density: busy };
+  }
+
+  private take(made: Made, fit: boolean): void {
+    const { lanes } = made;
+    this.mask = made.mask;
+    this.flame = made.flame;
+    this.spans = made.spans;
     this.layout = new Layout(lanes, this.collapsed);
-    this.longest = new Longest(lanes.took);
-    this.density = null;
+    this.longest = made.longest;
+    this.density = made.density;
     if (fit) this.window.reset(this.spans.end);
     else this.window.extend(this.spans.end);
     this.size(lanes);
-    this.paints();
+    this.paints(made.codes);
     this.paths();
     this.find();
     this.toolbar.filter(this.all, this.options.hidden);
@@ -383,9 +480,9 @@ export class Timeline implements Stage, Controls {
     this.path = this.options.critical_path && !this.flame ? criticalPath(this.all, this.layout.lanes) : null;
   }
 
-  private paints(): void {
+  private paints(codes = codesOf(this.spans, this.options.color)): void {
     const mode = this.options.color;
-    this.colours = { codes: codesOf(this.spans, mode), paints: paintsOf(this.theme, mode), error: errorCode(mode) };
+    this.colours = { codes, paints: paintsOf(this.theme, mode), error: errorCode(mode) };
   }
 
   private themed(): void {
@@ -414,7 +511,7 @@ export class Timeline implements Stage, Controls {
       if (selected >= 0) panel.node(this.flame, selected, this.spans.end);
       else panel.summed(this.flame, range, this.options.color, this.theme);
     } else if (range) {
-      panel.range(range[0], range[1], stats(all, range[0], range[1], this.mask), this.host.calls.selection);
+      panel.range(all, range[0], range[1], stats(all, range[0], range[1], this.mask), this.host.calls.selection);
     } else if (selected >= 0) this.detail(selected);
     else panel.overview(all, this.totals, this.options.color, this.theme);
   }
@@ -423,14 +520,17 @@ export class Timeline implements Stage, Controls {
     this.panel.span(this.all, span, this.host.calls.selected);
     let asked = this.details.get(span);
     if (!asked) {
-      asked = this.host.detail(span);
+      asked = this.host.detail(span, this.isPart);
       this.details.set(span, asked);
     }
+    // Other spans that were shown meanwhile have other numbers.
+    const holds = () => this.details.get(span) === asked && this.selected === span;
     asked.then(
-      (detail) => this.selected === span && !this.flame && this.panel.more(detail),
+      (detail) => holds() && !this.flame && this.panel.more(detail),
       (error: unknown) => {
-        this.details.delete(span);
-        if (this.selected === span) this.panel.failed(error instanceof Error ? error.message : String(error));
+        const isShown = holds();
+        if (this.details.get(span) === asked) this.details.delete(span);
+        if (isShown) this.panel.failed(error instanceof Error ? error.message : String(error));
       },
     );
   }
