@@ -1,9 +1,10 @@
 """The timeline: how long its payload takes, until the first picture, and how smoothly it is dragged, in Chromium.
 
-    python benchmarks/timeline.py [SPANS ...]
+    python benchmarks/timeline.py [--lab] [SPANS ...]
 
 The browser runs the built front end with a pretended widget model; the payload is handed over in memory, as a
-notebook's front end has it when the message has come. Without a graphics card, numbers tell orders of magnitude.
+notebook's front end has it when the message has come. With --lab a JupyterLab runs the cell, and what counts begins
+there. Without a graphics card, numbers tell orders of magnitude.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 from install_chromium import chromium
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
+LAB_SIZES = (100_000, 1_000_000)
 MOVES = 90
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--no-proxy-server"]
 MS = 1_000_000
@@ -50,7 +52,7 @@ MEASURE = """async () => {
 }"""
 
 DRAG = """async (moves) => {
-  const canvas = document.querySelector("canvas");
+  const canvas = document.querySelector(".tl canvas");
   const box = canvas.getBoundingClientRect();
   const send = (type, x, y) => canvas.dispatchEvent(new PointerEvent(type, {bubbles: true, pointerId: 1, button: 0,
     clientX: box.left + x, clientY: box.top + y}));
@@ -171,10 +173,31 @@ def report(sizes: tuple[int, ...] = SIZES) -> str:
     return table("The timeline, in headless Chromium", heads, rows)
 
 
+def lab_report(sizes: tuple[int, ...] = LAB_SIZES) -> str:
+    """Measure in a JupyterLab, and give the table."""
+    import timeline_lab
+
+    rows: list[list[str]] = []
+    for size in sizes:
+        made = spans(size)
+        for name, cells in timeline_lab.CELLS.items():
+            rows.append(timeline_lab.row(size, name, timeline_lab.measured(made, cells, DRAG, MOVES)))
+    return table("The timeline, in JupyterLab in headless Chromium", timeline_lab.HEADS, rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sizes", nargs="*", type=int, metavar="SPANS", help="how many; else 1,000 to 1,000,000")
-    print(report(tuple(parser.parse_args().sizes) or SIZES))
+    parser.add_argument(
+        "sizes",
+        nargs="*",
+        type=int,
+        metavar="SPANS",
+        help="how many; else 1,000 to 1,000,000, in a JupyterLab 100,000 and 1,000,000",
+    )
+    parser.add_argument("--lab", action="store_true", help="in a JupyterLab, which runs the cell")
+    options = parser.parse_args()
+    sizes = tuple(options.sizes)
+    print(lab_report(sizes or LAB_SIZES) if options.lab else report(sizes or SIZES))
 
 
 if __name__ == "__main__":
