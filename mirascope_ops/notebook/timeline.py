@@ -12,18 +12,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import anywidget
 import traitlets
 
-from mirascope_ops.analysis.table import SpanTable, spans_at
+from mirascope_ops.analysis.table import spans_at
+from mirascope_ops.notebook.timeline_spans import TimelineSpans
 from mirascope_ops.spanset import SpanSet
 from mirascope_ops.views.escape import one_line
-from mirascope_ops.views.timeline import TimelineData, timeline_data
 from mirascope_ops.views.timeline_columns import NAME_LIMIT
 from mirascope_ops.views.timeline_detail import timeline_detail
-from mirascope_ops.views.timeline_first import FirstPicture, first_picture
-from mirascope_ops.views.timeline_keys import places_among
-from mirascope_ops.views.timeline_static import overview_html, timeline_html
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from mirascope_ops.analysis.rows import SpanRow
     from mirascope_ops.views.timeline_bundle import Bundle
@@ -38,8 +35,6 @@ _MOST_STATIC: Final = 5_000
 # and in every notebook that is saved with the state of its widgets. The browser asks for it, and gets it in parts.
 _IN_STATE: Final = 500_000
 _PART: Final = 1_000_000
-# Of more spans the state has a first picture, and no payload is made before somebody asks for one.
-_MOST_AT_ONCE: Final = 50_000
 _HIDDEN: Final = {"kinds": "kind", "statuses": "status", "names": "name"}
 
 
@@ -75,42 +70,29 @@ class Timeline(anywidget.AnyWidget):
     hidden = traitlets.Dict(default_value={name: [] for name in _HIDDEN}).tag(sync=True)
 
     def __init__(self, spans: Iterable[SpanRow], options: TimelineOptions, bundle: Bundle) -> None:
-        self._show(spans)
+        self._shown = TimelineSpans(spans)
         self._esm, self._css = bundle
         super().__init__(**self._told(), **options._replace(height=options.height or 0)._asdict())
         cast("Any", self).on_msg(self._receive)
 
-    def _show(self, spans: Iterable[SpanRow]) -> None:
-        self._given: Sequence[SpanRow] = spans if isinstance(spans, SpanTable) else tuple(spans)
-        self._whole: TimelineData | None = None
-        self._first: FirstPicture | None = None
-        if len(self._given) > _MOST_AT_ONCE:
-            self._first = first_picture(self._given)
-
-    @property
-    def _shown(self) -> TimelineData:
-        """All spans with their payload; of many spans made when it is asked for first."""
-        if self._whole is None:
-            self._whole = timeline_data(self._given)
-        return self._whole
-
     @property
     def spans(self) -> SpanSet:
         """All spans that it shows, by start."""
-        return SpanSet(self._shown.spans)
+        return SpanSet(self._shown.whole.spans)
 
     @property
     def selected(self) -> SpanRow | None:
         """The span that is chosen, or None."""
         place: int = self.selected_span
-        return self._shown.spans[place] if place >= 0 else None
+        return self._shown.whole.spans[place] if place >= 0 else None
 
     @property
     def selection(self) -> SpanSet:
         """The spans that ran in the stretch of time that is chosen, but for hidden ones; else the chosen span."""
-        shown, chosen = self._shown, self.selected_range
+        chosen = self.selected_range
         if not chosen:
             return SpanSet([] if self.selected is None else [self.selected])
+        shown = self._shown.whole
         kept = SpanSet(spans_at(shown.spans, shown.between(*chosen)))
         hidden = {field: set(self.hidden.get(name, ())) for name, field in _HIDDEN.items()}
         return kept.filter(lambda row: not _is_hidden(row, hidden)) if any(hidden.values()) else kept
@@ -121,8 +103,8 @@ class Timeline(anywidget.AnyWidget):
         Args:
             spans: All spans to show.
         """
-        self._show(spans)
-        if self.selected_span != _NOBODY and self.selected_span >= len(self._shown.spans):
+        self._shown = TimelineSpans(spans)
+        if self.selected_span != _NOBODY and self.selected_span >= len(self._shown.whole.spans):
             self.selected_span = _NOBODY
         with cast("Any", self).hold_sync():
             for name, value in self._told().items():
@@ -131,9 +113,9 @@ class Timeline(anywidget.AnyWidget):
     def _told(self) -> dict[str, Any]:
         """What the state says of the payload: all of it, or that there is more to ask for."""
         revision: int = self.payload["revision"] + 1
-        if self._first is not None:
-            return {"data": self._first.data.payload, "payload": {"bytes": 0, "revision": revision}}
-        payload = self._shown.payload
+        if self._shown.first is not None:
+            return {"data": self._shown.first.data.payload, "payload": {"bytes": 0, "revision": revision}}
+        payload = self._shown.whole.payload
         is_large = len(payload) > _IN_STATE
         return {
             "data": b"" if is_large else payload,
@@ -143,8 +125,10 @@ class Timeline(anywidget.AnyWidget):
     @traitlets.validate("selected_span")
     def _check_span(self, proposal: Any) -> int:
         place: int = proposal["value"]
-        if place != _NOBODY and not 0 <= place < len(self._shown.spans):
-            raise traitlets.TraitError(f"There is no span {place}: there are {len(self._shown.spans)}.")
+        if place != _NOBODY:  # nobody is there without laying all of them out
+            number = len(self._shown.whole.spans)
+            if not 0 <= place < number:
+                raise traitlets.TraitError(f"There is no span {place}: there are {number}.")
         return place
 
     @traitlets.validate("selected_range")
@@ -182,26 +166,23 @@ class Timeline(anywidget.AnyWidget):
 
     def _send_payload(self, message: Mapping[str, Any], request: int) -> None:
         _check_version(message)
-        whole = memoryview(self._shown.payload)
-        # Where the spans of the first picture stand among all: so the browser can say which of them is chosen.
-        moved = [] if self._first is None else [self._moved(self._first)]
+        shown = self._shown
+        whole, moved = memoryview(shown.whole.payload), shown.moved()
         for at in range(0, len(whole), _PART):
             told = {"version": 1, "request": request, "type": "data", "at": at, "bytes": len(whole)}
-            cast("Any", self).send(told, buffers=[whole[at : at + _PART], *moved])
-            moved = []
-
-    def _moved(self, first: FirstPicture) -> bytes:
-        places = places_among(first.data.spans, self._shown.spans)
-        return places.astype("<i4").tobytes()
+            # With the last part, so that the browser can say of what was chosen meanwhile which one that is.
+            more = [moved] if moved is not None and at + _PART >= len(whole) else []
+            cast("Any", self).send(told, buffers=[whole[at : at + _PART], *more])
 
     def _detail(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         place = message.get("span")
         _check_version(message)
         # The browser says where it counts: among all spans, or among those of the first picture.
+        shown = self._shown
         if not message.get("first"):
-            spans = self._shown.spans
+            spans = shown.whole.spans
         else:
-            spans = self._first.data.spans if self._first is not None else ()
+            spans = shown.first.data.spans if shown.first is not None else ()
         if not isinstance(place, int) or not 0 <= place < len(spans):
             raise ValueError("there is no such span")
         return timeline_detail(spans[place])
@@ -214,16 +195,14 @@ class Timeline(anywidget.AnyWidget):
             return None
         data: dict[str, Any] = shown[0]
         static: dict[str, Any] = {}
-        if len(self._given) <= _MOST_STATIC:
+        if len(self._shown) <= _MOST_STATIC:
             static = cast("Any", self.spans)._repr_mimebundle_(include={"text/html"})
-        elif self._first is not None and self._whole is None:
-            static = {"text/html": overview_html(self._first.overview)}
         else:
-            static = {"text/html": timeline_html(self._shown)}
+            static = {"text/html": self._shown.html()}
         return {**data, **static, "text/plain": repr(self)}, shown[1]
 
     def __repr__(self) -> str:
-        number = len(self._given if self._whole is None else self._whole.spans)
+        number = len(self._shown)
         return f"Timeline of {number:,} {'span' if number == 1 else 'spans'}"
 
 

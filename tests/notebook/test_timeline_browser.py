@@ -37,7 +37,14 @@ def row(number, name, begin, end):
 rows = [row(number, "short", 10 * number, 10 * number + 5) for number in range({NUMBER})]
 rows[30_000] = row(30_000, "long", 300_000, 400_000)
 spans = ops.SpanSet(rows)"""
-BUSY = "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.05)"
+HELD = """import pathlib, time
+from mirascope_ops.notebook.timeline import Timeline
+send = Timeline._send_payload
+def held(*told):
+    while not pathlib.Path("go").exists():
+        time.sleep(0.05)
+    send(*told)
+Timeline._send_payload = held"""
 SAVED = '{"saveState": true}'
 
 # Where the rows of a timeline without heads stand, from the top of its canvas.
@@ -176,14 +183,12 @@ def test_a_large_timeline_in_jupyterlab_and_in_its_saved_notebook(tmp_path):
     settings = tmp_path / "settings" / "@jupyter-widgets" / "jupyterlab-manager"
     settings.mkdir(parents=True)
     (settings / "plugin.jupyterlab-settings").write_text(SAVED)
-    cells = [SPANS, "widget = spans.timeline(lanes='depth')\nwidget", BUSY, "print(widget.selected.name)"]
+    cells = [SPANS, HELD, "widget = spans.timeline(lanes='depth')\nwidget", "print(widget.selected.name)"]
     with open_notebook(tmp_path, cells, MIRASCOPE_OPS_STORE=":memory:") as lab:
-        lab.run_and_wait(0)
+        lab.run_and_wait(0, 1, 2)
 
-        # While the kernel is busy there is a first picture, in which one can choose.
-        lab.run(1)
-        lab.run(2)
-        shown = Shown(lab.page, lab.output(1))
+        # While all spans are on their way there is a first picture, in which one can choose.
+        shown = Shown(lab.page, lab.output(2))
         shown.root.locator(".pt", has_text=f"of {NUMBER:,} spans; the rest follows").wait_for()
         first = shown.canvas.get_attribute("data-spans")
         assert int(first) < NUMBER
@@ -191,10 +196,9 @@ def test_a_large_timeline_in_jupyterlab_and_in_its_saved_notebook(tmp_path):
         shown.root.get_by_role("searchbox").press("Enter")
         shown.panel.locator("h4", has_text="long").wait_for()
 
-        # When it is not, all spans come, and it knows which one is chosen.
+        # Then all spans come, and the kernel knows which one is chosen.
         (tmp_path / "go").touch()
         shown.root.locator(f"canvas[data-spans='{NUMBER}']").wait_for()
-        lab.wait_for_cell(2)
         run_until(lab, 3, "long")
         assert lab.outside == []
 
@@ -205,7 +209,7 @@ def test_a_large_timeline_in_jupyterlab_and_in_its_saved_notebook(tmp_path):
         assert "application/vnd.jupyter.widget-state+json" in path.read_text()
         lab.restart()
         lab.page.reload()
-        again = Shown(lab.page, lab.output(1))
+        again = Shown(lab.page, lab.output(2))
         again.root.locator(".pt", has_text=f"of {NUMBER:,} spans").wait_for()
         assert again.canvas.get_attribute("data-spans") == first
         again.canvas.press("ArrowDown")

@@ -89,7 +89,7 @@ def shown(browser, widget):
 
 
 def test_the_first_picture_says_what_it_is_and_all_spans_take_its_place(shown):
-    first = len(shown.widget._first.data.spans)
+    first = len(shown.widget._shown.first.data.spans)
 
     shown.wait_for(first)
     shown.note.filter(has_text=f"{first:,} of {NUMBER:,} spans; the rest follows").wait_for()
@@ -121,12 +121,12 @@ def test_what_is_chosen_in_the_first_picture_is_told_when_all_spans_have_come(sh
     asked = shown.inside.evaluate("window.last")
     assert (asked["type"], asked["first"]) == ("detail", True)
     told = shown.widget._detail(asked)
-    assert ("Span", f"{NUMBER // 2 + 2:016x}"[:8]) in told["facts"] or told["facts"]
-    assert shown.widget._first.data.spans[asked["span"]].name == "called"
+    assert ("Span", f"{NUMBER // 2 + 2:016x}"[:8]) in told["facts"]
+    assert shown.widget._shown.first.data.spans[asked["span"]].name == "called"
     shown.answer()
 
     place = shown.state("selected_span")
-    assert shown.widget._shown.spans[place].name == "called"
+    assert shown.widget._shown.whole.spans[place].name == "called"
     shown.panel.locator("h4", has_text="called").wait_for()
     again = shown.inside.evaluate("window.last")
     assert (again["type"], again["first"], again["span"]) == ("detail", False, place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import traitlets
@@ -117,7 +118,7 @@ def test_a_large_payload_is_no_state_and_is_told_in_parts_on_request(spans, monk
     widget = Timeline(spans, TimelineOptions(), BUNDLE)
     parts = []
     monkeypatch.setattr(widget, "send", lambda content, buffers=None: parts.append((content, buffers)))
-    whole = widget._shown.payload
+    whole = widget._shown.whole.payload
 
     widget._receive(widget, {"type": "data", "version": 1, "request": 3}, [])
 
@@ -135,7 +136,7 @@ def test_a_large_payload_is_no_state_and_is_told_in_parts_on_request(spans, monk
 @pytest.fixture
 def first(spans, monkeypatch):
     """A widget with a first picture of two of its three spans; and what it sends, with buffers."""
-    monkeypatch.setattr("mirascope_ops.notebook.timeline._MOST_AT_ONCE", 2)
+    monkeypatch.setattr("mirascope_ops.notebook.timeline_spans._MOST_AT_ONCE", 2)
     monkeypatch.setattr("mirascope_ops.notebook.timeline._MOST_STATIC", 2)
     for name, number in {"_MOST": 2, "_MOST_FIRST": 1, "_MOST_WIDE": 1}.items():
         monkeypatch.setattr(f"mirascope_ops.views.timeline_first.{name}", number)
@@ -150,30 +151,30 @@ def test_of_many_spans_the_state_has_a_first_picture_and_nothing_is_laid_out_bef
 
     data, _ = widget._repr_mimebundle_()
 
-    assert widget._whole is None
-    assert 0 < len(widget._first.data.spans) < 3
-    assert widget.data == widget._first.data.payload
+    assert widget._shown._whole is None
+    assert 0 < len(widget._shown.first.data.spans) < 3
+    assert widget.data == widget._shown.first.data.payload
     assert data["text/plain"] == "Timeline of 3 spans"
     assert "3 spans in 1 trace" in data["text/html"]
     widget._receive(widget, {"type": "data", "version": 1, "request": 3}, [])
     ((content, (part, moved)),) = sent
     assert (content["type"], content["at"], content["bytes"]) == ("data", 0, len(part))
-    assert bytes(part) == widget._whole.payload
+    assert bytes(part) == widget._shown._whole.payload
     places = memoryview(moved).cast("i").tolist()
-    assert [widget.spans[place].span_id for place in places] == [one.span_id for one in widget._first.data.spans]
+    assert [widget.spans[place].span_id for place in places] == [one.span_id for one in widget._shown.first.data.spans]
     assert "LLM calls" not in data["text/html"]
 
 
 def test_a_place_in_the_first_picture_is_no_place_among_all_spans(first):
     widget, sent = first
-    last = len(widget._first.data.spans) - 1
+    last = len(widget._shown.first.data.spans) - 1
 
     for place, told in ((last, {"first": True}), (2, {"first": True}), (2, {})):
         widget._receive(widget, {"type": "detail", "version": 1, "request": place, "span": place, **told}, [])
 
     answers = [content for content, _ in sent]
     assert [content["type"] for content in answers] == ["detail", "error", "detail"]
-    assert ("Span", widget._first.data.spans[last].span_id[:8]) in answers[0]["detail"]["facts"]
+    assert ("Span", widget._shown.first.data.spans[last].span_id[:8]) in answers[0]["detail"]["facts"]
     widget.update(widget.spans[:1])
     widget._receive(widget, {"type": "detail", "version": 1, "request": 9, "span": 0, "first": True}, [])
     assert sent[-1][0]["type"] == "error"
@@ -193,9 +194,18 @@ def test_all_spans_are_laid_out_for_who_reads_them_in_the_kernel(first, name):
         widget.selected_span = 3
 
 
+def test_two_threads_that_ask_for_all_spans_get_the_same(first):
+    widget, _ = first
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: widget._shown.whole, range(8)))
+
+    assert all(one is found[0] for one in found)
+
+
 def test_a_payload_that_cannot_be_made_is_answered_with_an_error(first, monkeypatch):
     widget, sent = first
-    monkeypatch.setattr("mirascope_ops.notebook.timeline.timeline_data", None)
+    monkeypatch.setattr("mirascope_ops.notebook.timeline_spans.timeline_data", None)
 
     widget._receive(widget, {"type": "data", "version": 1, "request": 3}, [])
 
@@ -208,10 +218,10 @@ def test_more_spans_than_before_come_with_a_first_picture_too(first, spans):
     revision = widget.payload["revision"]
 
     widget.update(spans[:2])
-    assert widget._first is None
+    assert widget._shown.first is None
     widget.update(spans)
 
-    assert widget.data == widget._first.data.payload
+    assert widget.data == widget._shown.first.data.payload
     assert widget.payload["revision"] > revision + 1
     assert widget.payload["bytes"] == 0
 
