@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,7 @@ _MANY: Final = 16_384
 _CHUNK: Final = 4096
 # What makes up most of a large answer, and no span takes from those around it.
 _HEAVY: Final = tuple(SLOT[name] for name in ("attributes", "input", "output", "events", "links"))
+_TIMES: Final = (SLOT["start"], SLOT["end"])
 _IDS: Final = tuple(SLOT[name] for name in ("trace_id", "span_id", "parent_id"))
 
 
@@ -43,12 +45,7 @@ class Gathered:
     def extend(self, part: Sequence[Column]) -> None:
         """Add the columns of a batch."""
         for slot, more in enumerate(part):
-            column = self.columns[slot]
-            same = _joined(column, more)
-            if same is None:
-                writable(self.columns, slot).extend(more)
-            else:
-                self.columns[slot] = same
+            self._extend(slot, compact(more) if slot in _TIMES else more)
         for slot, chunks in list(self._chunks.items()):
             column = self.columns[slot]
             if len(column) >= (_CHUNK if chunks else _MANY) and isinstance(column, list):
@@ -71,6 +68,18 @@ class Gathered:
             else compact(column)
             for slot, column in enumerate(self.columns)
         ]
+
+    def _extend(self, slot: int, more: Column) -> None:
+        column = self.columns[slot]
+        same = _joined(column, more)
+        if same is not None:
+            self.columns[slot] = same
+        elif isinstance(more, array) and not column:
+            self.columns[slot] = more[:]
+        elif isinstance(more, array) and isinstance(column, array):
+            column.extend(more)
+        else:
+            writable(self.columns, slot).extend(more)
 
     def _pack(self, slot: int) -> None:
         column, chunks = self.columns[slot], self._chunks[slot]

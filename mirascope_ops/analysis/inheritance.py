@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import repeat
+from itertools import compress, repeat
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from mirascope_ops.analysis.rows import SLOT
@@ -33,7 +34,7 @@ def inherit_sessions(columns: list[Column]) -> None:
     if None not in columns[_SESSION]:
         return
     sessions = writable(columns, _SESSION)
-    lacking = [place for place, session in enumerate(sessions) if session is None]
+    lacking = list(compress(range(len(sessions)), map(is_, sessions, repeat(None))))
     if len(lacking) < len(sessions):
         _spread(columns, lacking)
         lacking = [place for place in lacking if sessions[place] is None]
@@ -131,12 +132,11 @@ def _ancestors(parents: _Parents, place: int) -> Iterator[int]:
 
 def _spread(columns: list[Column], lacking: Sequence[int]) -> None:
     # Decide first, write later: a session that was taken over must not look like a span's own.
-    traces = columns[_TRACE]
     agreed = _agreed(columns)
-    given = [(place, told) for place in lacking if (told := agreed.get(traces[place]))]
-    several = [place for place in lacking if agreed.get(traces[place]) == ()]
-    if several:
-        given += _by_donors(columns, several)
+    found = list(map(agreed.get, map(columns[_TRACE].__getitem__, lacking)))
+    given = [(place, told) for place, told in zip(lacking, found, strict=True) if told]
+    if () in found:
+        given += _by_donors(columns, [place for place, told in zip(lacking, found, strict=True) if told == ()])
     for number, slot in enumerate(_WITH_SESSION, 1):
         if columns[slot].count(None) < len(columns[slot]):
             column = writable(columns, slot)
@@ -154,9 +154,16 @@ def _agreed(columns: Sequence[Column]) -> dict[str, tuple[Any, ...]]:
     Where they do, whichever of them a span takes it from is one: nobody's parent need be found.
     """
     found: dict[str, tuple[Any, ...]] = {}
-    told = zip(*(columns[slot] for slot in (_TRACE, _SESSION, *_WITH_SESSION)), strict=True)
-    for trace, *values in dict.fromkeys(told):
-        if values[0] is not None:
+    # What is the same for all spans tells nothing apart, and need not be compared for each.
+    slots = (_TRACE, _SESSION, *(slot for slot in _WITH_SESSION if not isinstance(columns[slot], Same)))
+    order = [slots.index(slot) if slot in slots else None for slot in (_SESSION, *_WITH_SESSION)]
+    shared = [
+        column.value if isinstance(column := columns[slot], Same) else None for slot in (_SESSION, *_WITH_SESSION)
+    ]
+    for told in dict.fromkeys(zip(*(columns[slot] for slot in slots), strict=True)):
+        trace, session = told[:2]
+        if session is not None:
+            values = [one if at is None else told[at] for at, one in zip(order, shared, strict=True)]
             found[trace] = () if trace in found else tuple(values)
     return found
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import sub
 from typing import TYPE_CHECKING, Any
 
 from mirascope_ops.analysis import annotations as annotated
+from mirascope_ops.analysis.durations import durations
 from mirascope_ops.analysis.errors import failure_of, has_failed
 from mirascope_ops.analysis.gathered import Gathered
 from mirascope_ops.analysis.inheritance import inherit_sessions, settle_wrappers
@@ -105,7 +105,9 @@ def _gather(gathered: Gathered, batches: Iterable[SpanBatch], annotations: Seque
             # What is made for a batch goes before the collector comes back, which would walk through it.
             del batch, part
     with uncollected():
-        settle(gathered.columns, wrappers)
+        columns = gathered.columns
+        columns[_DURATION] = durations(columns[_START], columns[_END])
+        settle(columns, wrappers)
 
 
 def _fill_costs(columns: list[Column]) -> None:
@@ -139,7 +141,7 @@ def settle(columns: list[Column], wrappers: Sequence[int]) -> None:
 
 
 def read(batch: SpanBatch, later: Later) -> tuple[list[Column], list[int]]:
-    """Read a batch of spans into columns, each span by itself.
+    """Read a batch of spans into columns, each span by itself; all but their durations.
 
     Args:
         batch: The spans.
@@ -156,7 +158,6 @@ def read(batch: SpanBatch, later: Later) -> tuple[list[Column], list[int]]:
     if batch.encoded:
         columns[_ATTRIBUTES] = _each(columns[_ATTRIBUTES], lambda text: text or "{}", where=None)
     columns[_PARENT] = _each(columns[_PARENT], lambda parent: parent or None, where="")
-    columns[_DURATION] = _durations(columns[_START], columns[_END])
     wrappers = fill(columns, batch.groups)
     remarkable: list[int] = []
     if "error" in columns[_STATUS]:
@@ -194,18 +195,6 @@ def _each(values: Column, read: Callable[[Any], Any], *, where: Any) -> Column:
     if isinstance(values, Same):
         return Same(read(values.value), len(values))
     return list(map(read, values)) if where in values else values
-
-
-def _durations(starts: Column, ends: Column) -> Column:
-    # Clocks may go backwards: no duration is negative. A time of 0 is one that was not told.
-    if None not in ends and all(starts):
-        durations = list(map(sub, ends, starts))
-        if not durations or min(durations) >= 0:
-            return durations
-    return [
-        None if end is None or not start else end - start if end > start else 0
-        for start, end in zip(starts, ends, strict=True)
-    ]
 
 
 def _fill_users(columns: list[Column]) -> None:

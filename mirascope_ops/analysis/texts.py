@@ -56,14 +56,15 @@ def packed(values: Sequence[str | None]) -> Any:
     """Put text into an Arrow array of large strings; None where there is a lone surrogate, which no file can hold."""
     pa = require("pyarrow", extra="notebook")
     try:
-        return pa.array(values, pa.large_string())
+        # Arrow's own pool clears pages anew for what it had before, which takes longer than all the rest.
+        return pa.array(values, pa.large_string(), memory_pool=pa.system_memory_pool())
     except UnicodeEncodeError:
         return None
 
 
 def compact(values: Column) -> Column:
     """Give the same values in less room, where they are all the same or all ints of 64 bits."""
-    if not values or not isinstance(values, list):
+    if not values or not isinstance(values, (list, tuple)):
         return values
     if type(values[0]) is int:
         try:

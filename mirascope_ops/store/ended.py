@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _KINDS: Final = {kind: kind.name.lower() for kind in SpanKind}
 _NOTHING: Final = (None, None, None)
 _STATUSES: Final = ("unset", "ok", "error")
+_note: Final[Callable[[Notes], tuple[Any, ...]]] = attrgetter("code", "message", "extra", "events", "links")
 
 
 def span_record(ended: EndedSpan) -> SpanRecord:
@@ -151,8 +153,9 @@ def batch_of_ended(spans: Sequence[EndedSpan], resources: codec.Resources) -> Sp
 
 def _noted(notes: Sequence[Notes]) -> Sequence[Sequence[Any]]:
     """Read the columns of what was noted: codes, messages, attributes, events and links."""
-    told = [(each.code, each.message, each.extra, each.events, each.links) for each in notes]
-    return list(zip(*told, strict=True))
+    if (one := shared(notes)) is not None:  # mostly nothing was noted on any
+        return [Same(value, len(notes)) for value in _note(one.value)]
+    return list(zip(*map(_note, notes), strict=True))
 
 
 def _span_ids(numbers: Sequence[int]) -> list[str]:
@@ -171,6 +174,8 @@ def _parent_ids(numbers: Sequence[int | None]) -> Sequence[str | None]:
 
 def _each(values: Sequence[Any], read: Callable[[Any], Any]) -> Sequence[Any]:
     """Read values of which many are equal."""
+    if isinstance(values, Same):
+        return Same(read(values.value), len(values))
     known = {value: read(value) for value in set(values)}
     if len(known) == 1:
         return Same(known[values[0]], len(values))

@@ -65,6 +65,7 @@ def shared(values: Sequence[Any]) -> Same | None:
     first, number = values[0], len(values)
     if values[-1] is not first and (type(first) is not str or values[-1] != first):
         return None
-    plain = first is None or type(first) is str
+    # Text that is equal is the same, and where a class does not say what equal is, only the object itself is.
+    plain = type(first) is str or type(first).__eq__ is object.__eq__
     same = values.count(first) if plain else sum(map(is_, values, repeat(first)))
     return Same(first, number) if same == number else None
