@@ -8,9 +8,7 @@ MANY = 20_000
 
 
 def told_one_by_one(starts, ends):
-    return [
-        None if end is None or start == 0 else max(end - start, 0) for start, end in zip(starts, ends, strict=True)
-    ]
+    return [None if end is None or start == 0 else max(end - start, 0) for start, end in zip(starts, ends, strict=True)]
 
 
 @pytest.mark.parametrize("number", [0, 3, MANY])
