@@ -2,6 +2,7 @@
 
 import type { Lanes } from "./lanes.ts";
 import type { Spans } from "./spans.ts";
+import { done, PIECE, type Work } from "./work.ts";
 
 /** The stretches of all paths, by row and start: parallel columns. */
 export interface CriticalPath {
@@ -27,10 +28,15 @@ interface Children {
 
 /** The stretches that all traces waited for; those of one span follow each other, the latest first. */
 export function criticalSteps(spans: Spans): Steps {
+  return done(stepping(spans));
+}
+
+function* stepping(spans: Spans): Work<Steps> {
   const children = childrenOf(spans);
   const found: Steps = { span: [], start: [], end: [] };
   const waiting: Steps = { span: [], start: [], end: [] };
   for (let root = 0; root < spans.count; root++) {
+    if (root % PIECE === 0) yield;
     if (spans.parent[root]! >= 0 || spans.open[root]) continue;
     add(waiting, root, spans.start[root]!, endOf(spans, root));
     while (waiting.span.length > 0) {
@@ -97,10 +103,16 @@ function childrenOf(spans: Spans): Children {
 
 /** The stretches in the order of the lanes; those of spans that are not shown are left out. */
 export function criticalPath(spans: Spans, lanes: Lanes): CriticalPath {
-  const steps = criticalSteps(spans);
+  return done(findingPath(spans, lanes));
+}
+
+/** As `criticalPath`, a piece at a time. */
+export function* findingPath(spans: Spans, lanes: Lanes): Work<CriticalPath> {
+  const steps = yield* stepping(spans);
   // By position, and so by row and start; within a span they come from the latest to the first.
   const ends = new Int32Array(lanes.order.length + 1);
   const on = new Uint8Array(spans.count);
+  yield;
   for (const span of steps.span) {
     on[span] = 1;
     if (lanes.position[span]! >= 0) ends[lanes.position[span]! + 1]!++;
@@ -110,6 +122,7 @@ export function criticalPath(spans: Spans, lanes: Lanes): CriticalPath {
   const offsets = Int32Array.from(lanes.offsets, (position) => ends[position]!);
   const found = { span: new Int32Array(size), start: new Float64Array(size), end: new Float64Array(size) };
   for (let step = 0; step < steps.span.length; step++) {
+    if (step % PIECE === 0) yield;
     const position = lanes.position[steps.span[step]!]!;
     if (position < 0) continue;
     const at = --ends[position + 1]!;

@@ -43,7 +43,8 @@ export const PATIENCE = 20_000; // milliseconds
 export class KernelHost implements Host {
   readonly calls = { selection: "widget.selection.to_pandas()", selected: "widget.selected" };
   private readonly waiting = new Map<number, { done: (detail: Detail) => void; failed: (error: Error) => void }>();
-  private request = 0;
+  // Views of one model hear the answers to each other: their numbers shall not be the same.
+  private request = Math.floor(Math.random() * 2 ** 40);
   private payload: Incoming | null = null;
   private readonly answered = (answer: Answer, buffers?: DataView[]) => this.answer(answer, buffers);
 

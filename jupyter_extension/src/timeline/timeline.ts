@@ -2,7 +2,7 @@
 
 import { Card } from "./card.ts";
 import { type Colours, codesOf, errorCode, type Mode, paintsOf } from "./colours.ts";
-import { type CriticalPath, criticalPath } from "./critical.ts";
+import { type CriticalPath, criticalPath, findingPath } from "./critical.ts";
 import { type Density, density } from "./density.ts";
 import type { Detail, Host, Shared } from "./detail.ts";
 import { element } from "./dom.ts";
@@ -54,6 +54,8 @@ interface Made {
   longest: Longest;
   codes: Uint8Array;
   density: Density | null;
+  path: CriticalPath | null;
+  matches: Matches | null;
 }
 
 export class Timeline implements Stage, Controls {
@@ -144,14 +146,13 @@ export class Timeline implements Stage, Controls {
     const turn = ++this.turn;
     const all = decode(bytes);
     this.regroup(all);
-    const sums = totals(all);
     // What is asked for meanwhile is done for the first picture, and then here once more.
     for (;;) {
       const asked = this.asked();
-      const made = await doneBetween(this.making(all), () => turn === this.turn);
-      if (!made) return;
+      const ready = await doneBetween(this.preparing(all), () => turn === this.turn);
+      if (!ready) return;
       if (asked !== this.asked()) continue;
-      this.show(all, moved, sums, made);
+      this.show(all, moved, ...ready);
       return;
     }
   }
@@ -239,7 +240,7 @@ export class Timeline implements Stage, Controls {
   search(query: string): void {
     this.options.query = query;
     this.host.changed({ query });
-    this.find();
+    this.found(search(this.spans, this.layout.lanes, query));
     this.refresh();
   }
 
@@ -424,12 +425,19 @@ export class Timeline implements Stage, Controls {
 
   /** What `making` depends on beside the spans. */
   private asked(): string {
-    const { lanes, hidden, view, color } = this.options;
-    return JSON.stringify([lanes, hidden, view, color, view === "flame" && this.range]);
+    const { height: _, ...options } = this.options;
+    return JSON.stringify([options, options.view === "flame" && this.range]);
+  }
+
+  private *preparing(all: Spans): Work<[Stats, Made]> {
+    yield;
+    const sums = totals(all);
+    yield;
+    return [sums, yield* this.making(all)];
   }
 
   private *making(all: Spans): Work<Made> {
-    const { lanes: grouping, hidden, view, color } = this.options;
+    const { lanes: grouping, hidden, view, color, query } = this.options;
     const mask = shown(all, hidden);
     const summed = view === "flame" ? flame(all, mask, this.range) : null;
     const spans = summed?.spans ?? all;
@@ -443,7 +451,11 @@ export class Timeline implements Stage, Controls {
     window.reset(spans.end);
     const { width } = this;
     const busy = width ? density(spans, window.first, window.last, width, summed ? undefined : mask) : null;
-    return { mask, flame: summed, spans, lanes, longest, codes, density: busy };
+    yield;
+    const matches = search(spans, lanes, query);
+    yield;
+    const path = this.options.critical_path && !summed ? yield* findingPath(all, lanes) : null;
+    return { mask, flame: summed, spans, lanes, longest, codes, density: busy, path, matches };
   }
 
   private take(made: Made, fit: boolean): void {
@@ -458,8 +470,8 @@ export class Timeline implements Stage, Controls {
     else this.window.extend(this.spans.end);
     this.size(lanes);
     this.paints(made.codes);
-    this.paths();
-    this.find();
+    this.path = made.path;
+    this.found(made.matches);
     this.toolbar.filter(this.all, this.options.hidden);
     this.scrollTo(this.scroll);
     this.refresh();
@@ -471,8 +483,8 @@ export class Timeline implements Stage, Controls {
     this.root.style.height = `${height || Math.max(LOWEST, Math.min(HIGHEST, needed))}px`;
   }
 
-  private find(): void {
-    this.matches = search(this.spans, this.layout.lanes, this.options.query);
+  private found(matches: Matches | null): void {
+    this.matches = matches;
     this.toolbar.matches(this.matches ? this.matches.count : null);
   }
 
