@@ -35,9 +35,13 @@ def close_call(span: Span, site: CallSite, result: Any) -> None:
     ended: int | None = clock.now()
     output: Any = None
     try:
-        if result is not None and (capture.policy.enabled if site.captures_result is None else site.captures_result):
-            kind = None if type(result) in _others else responses.kind_of(result)
-            if kind is None:
+        policy, wanted = capture.policy, site.captures_result
+        if result is None or wanted is False:
+            pass
+        elif policy.longest_as_is >= 0 or wanted or policy.enabled:
+            if type(result) is dict:
+                output = capture.dump_dict(result)  # pyright: ignore[reportUnknownArgumentType] - whatever it holds
+            elif type(result) in _others or (kind := responses.kind_of(result)) is None:
                 output = capture.dump_result(result)
             elif kind == "whole":
                 output = responses.record_response(span, result)

@@ -30,6 +30,7 @@ DEFAULT_LIMIT: Final = 64 * 1024  # bytes a value; a prompt of 16k tokens fits
 _WHOLE: Final = 1 << 30  # bytes: room for all of a value that is not big
 _OPTIONS: Final = orjson.OPT_NON_STR_KEYS
 _PRIMITIVES: Final = frozenset((str, bool, int, float))
+_ESCAPED: Final = 6  # characters that JSON may need for one
 _MARKER: Final = 64  # bytes that the marker of a cut value may take
 _FLAT: Final = frozenset((str, bool, int, float, type(None)))
 _MAX_FIELDS: Final = 64
@@ -48,10 +49,13 @@ class Policy:
         limit: Bytes of JSON a value; longer ones are cut.
         redact: The user's own rule (`masking.mask`), or None.
         mask_secrets: Whether values under secret keys are masked.
-        longest_as_is: Bytes of JSON that may be kept as they are: the limit, or -1 where a rule must see everything.
+        longest_as_is: Bytes of JSON that may be kept as they are: the limit; -1 where nothing is captured, or where a
+            rule must see everything.
+        longest_unwritten: Characters of ASCII that are within the limit, whatever of them JSON has to escape; -1 as
+            above.
     """
 
-    __slots__ = ("_limit", "_redact", "enabled", "longest_as_is", "mask_secrets")
+    __slots__ = ("_enabled", "_limit", "_redact", "longest_as_is", "longest_unwritten", "mask_secrets")
 
     def __init__(
         self,
@@ -61,10 +65,21 @@ class Policy:
         redact: Callable[[str, Any], Any] | None = None,
         mask_secrets: bool = True,
     ) -> None:
-        self.enabled = enabled
+        self._enabled = enabled
         self._limit = limit
-        self.redact = redact
+        self._redact = redact
         self.mask_secrets = mask_secrets
+        self._settle()
+
+    @property
+    def enabled(self) -> bool:
+        """Whether arguments and results are captured at all."""
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, enabled: bool) -> None:
+        self._enabled = enabled
+        self._settle()
 
     @property
     def limit(self) -> int:
@@ -74,7 +89,7 @@ class Policy:
     @limit.setter
     def limit(self, limit: int) -> None:
         self._limit = limit
-        self.longest_as_is = limit if self._redact is None else -1
+        self._settle()
 
     @property
     def redact(self) -> Callable[[str, Any], Any] | None:
@@ -84,7 +99,11 @@ class Policy:
     @redact.setter
     def redact(self, redact: Callable[[str, Any], Any] | None) -> None:
         self._redact = redact
-        self.longest_as_is = self._limit if redact is None else -1
+        self._settle()
+
+    def _settle(self) -> None:
+        self.longest_as_is = self._limit if self._enabled and self._redact is None else -1
+        self.longest_unwritten = self.longest_as_is // _ESCAPED
 
 
 def _wanted() -> bool:
@@ -196,26 +215,35 @@ def dump_result(value: Any) -> Any:
     """
     kind = type(value)  # pyright: ignore[reportUnknownVariableType] - whatever the user's value is
     if kind is dict:
-        # The most frequent kind of result: a few plain values under keys that are known not to be secret.
-        longest = policy.longest_as_is
-        try:
-            if _ORDINARY_KEYS.issuperset(value):
-                for item in value.values():
-                    kind = type(item)  # pyright: ignore[reportUnknownVariableType]
-                    if (len(item) > longest) if kind is str else (kind is not int and kind not in _FLAT):
-                        break
-                else:
-                    data = _dumps(value)
-                    if len(data) <= longest:
-                        return data.decode()
-        except Exception:  # noqa: BLE001, S110 - a lone surrogate, an int over 64 bits, a change by another thread
-            pass
-        return _dump_learning(value)
+        return dump_dict(value)
     if kind is str:
         return text(value)
     if kind in _PRIMITIVES:
         return _primitive(value, "")
     return None if value is None else dump(value)
+
+
+def dump_dict(fields: dict[Any, Any]) -> str:
+    """Return a dict as JSON text, as `dump` does: the most frequent kind of result, and the fast path of a traced call.
+
+    Args:
+        fields: What the traced function returned.
+    """
+    longest = policy.longest_as_is
+    try:
+        # A few plain values, mostly, under keys that are known not to be secret.
+        if _ORDINARY_KEYS.issuperset(fields):
+            for item in fields.values():
+                kind = type(item)  # pyright: ignore[reportUnknownVariableType]
+                if (len(item) > longest) if kind is str else (kind is not int and kind not in _FLAT):
+                    break
+            else:
+                data = _dumps(fields)
+                if len(data) <= longest:
+                    return data.decode()
+    except Exception:  # noqa: BLE001, S110 - a lone surrogate, an int over 64 bits, a change by another thread
+        pass
+    return _dump_learning(fields)
 
 
 def _dump_learning(fields: dict[Any, Any]) -> str:

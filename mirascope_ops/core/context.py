@@ -8,6 +8,7 @@ public functions are, and a test runs others of the core with such a one).
 
 from __future__ import annotations
 
+import functools
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
@@ -61,6 +62,52 @@ CONTEXT: Final = _runtime()
 get: Callable[[], Context] = CONTEXT.get
 _set: Callable[[Context], Token[Context]] = CONTEXT.set
 _put = dict[str, object].__setitem__  # Context forbids item assignment to its users
+_update: Final = dict[str, object].update
+_has: Final = dict[str, object].__contains__
+
+
+class Within(Context):
+    """The Context within a span: the one around it, with the span as the current one.
+
+    A Context is a dict, and hardly anybody looks for more in it than the current span. So this one is filled, which
+    costs more than most of what else a span does, when somebody looks at all of it.
+
+    Attributes:
+        around: The Context that has everything else; no `Within`, so that none leads on to another.
+        span: The current span.
+    """
+
+    __slots__ = ("around", "span")
+    around: Context
+    span: Any
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return what is kept under a key."""
+        return self.span if key == SPAN_KEY else self.around.get(key, default)
+
+    def filled(self) -> Context:
+        """Return this Context as the dict that it is."""
+        if not _has(self, SPAN_KEY):  # which comes last: another thread may look too
+            _update(self, self.around)
+            _put(self, SPAN_KEY, self.span)
+        return self
+
+
+def _filling(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method of dict that fills a `Within` first."""
+
+    @functools.wraps(method)
+    def read(self: Within, *args: Any) -> Any:
+        return method(self.filled(), *args)
+
+    return read
+
+
+for _name in (
+    "__getitem__", "__contains__", "__iter__", "__reversed__", "__len__", "__eq__", "__ne__", "__or__", "__ror__",
+    "__repr__", "keys", "values", "items", "copy",
+):  # fmt: skip
+    setattr(Within, _name, _filling(getattr(dict, _name)))
 
 
 def place_of(span: Any) -> otel_trace.SpanContext:

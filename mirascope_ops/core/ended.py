@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mirascope_ops.core.session import Stamp
-    from mirascope_ops.core.site import CallSite
+    from mirascope_ops.core.site import Arguments, CallSite
 
 # (site, name, trace_id, span_id, parent_id or 0, start, end or None, stamp, cell, arguments, output, notes, wire,
 #  origin); `store.ended` unpacks it. What few spans have is behind the notes and the wire, of which most share one.
@@ -27,7 +27,7 @@ CELL, ARGUMENTS, OUTPUT, NOTES, WIRE, ORIGIN = 8, 9, 10, 11, 12, 13
 def assemble(
     site: CallSite | None,
     stamp: Stamp | None,
-    arguments: str | None,
+    arguments: Arguments | None,
     output: Any,
     extra: Mapping[str, Any] | None,
 ) -> dict[str, Any]:

@@ -74,11 +74,12 @@ class Pipeline:
         limits: The provider's span limits.
         origin: Our scope and the provider's resource.
         disabled: Whether tracing is switched off (OTEL_SDK_DISABLED).
+        is_plain: Whether a span that starts has nobody to ask and nobody to tell.
     """
 
     __slots__ = (
-        "disabled", "exporting", "ids", "installed", "limits", "multi", "origin", "pinned", "processors", "provider",
-        "sampler",
+        "disabled", "exporting", "ids", "installed", "is_plain", "limits", "multi", "origin", "pinned", "processors",
+        "provider", "sampler",
     )  # fmt: skip
 
     def __init__(self, provider: Any, *, pinned: bool = False) -> None:
@@ -98,6 +99,7 @@ class Pipeline:
         self.limits: SpanLimits = getattr(sdk, "_span_limits", None) or SpanLimits()
         self.origin = Origin(_SCOPE, getattr(sdk, "resource", None))
         self.disabled = bool(getattr(sdk, "_disabled", False)) or _disabled_by_environment()
+        self.is_plain = self.sampler is None and self.ids is clock and not (self.exporting or self.disabled)
 
 
 class _NoProcessors:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import orjson
 
@@ -13,6 +13,10 @@ from mirascope_ops.core import kinds as noted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+# What a span keeps of a call's arguments. Values that cannot change and that JSON holds as they are need not be written
+# out before somebody reads them.
+Arguments: TypeAlias = "str | tuple[str | int | float | bool | None, ...]"
 
 _SELF_NAMES: Final = frozenset(("self", "cls", "mcs"))
 _IMMUTABLE: Final = (str, bytes, bool, int, float, complex, type(None))
@@ -28,6 +32,8 @@ class CallSite:
     Attributes:
         name: The spans' name.
         attributes: The attributes that every call shares.
+        quick: How many positional arguments a call may have of which nothing but the types need a look; -1 where more
+            does.
         skipped: How many leading arguments (`self`, `cls`) are not captured.
         wants_span: Whether a parameter named `trace_ctx` takes the span.
         captures_arguments: True or False as the decorator says, None to follow the policy.
@@ -37,9 +43,9 @@ class CallSite:
     """
 
     __slots__ = (
-        "_annotations", "_by_keyword", "_default_types", "_defaults", "_mutable", "_open", "_positional", "_quick",
-        "_rest", "_rest_by_name", "_type_texts", "attributes", "captures_arguments", "captures_result", "latest",
-        "name", "skipped", "wants_span",
+        "_annotations", "_by_keyword", "_default_types", "_defaults", "_mutable", "_open", "_positional", "_rest",
+        "_rest_by_name", "_type_texts", "attributes", "captures_arguments", "captures_result", "latest", "name",
+        "quick", "skipped", "wants_span",
     )  # fmt: skip
 
     def __init__(
@@ -93,9 +99,8 @@ class CallSite:
         # A default that can change is captured at each call, one that cannot is captured here.
         self._mutable = {name: value for name, value in given.items() if not isinstance(value, _IMMUTABLE)}
         self._defaults = {name: capture.dump(value, name) for name, value in given.items() if name not in self._mutable}
-        # Up to so many positional arguments can be captured as they come; -1 where each needs a look.
         needs_care = self._mutable or any(masking.is_secret(p.name) for p in parameters)
-        self._quick = -1 if needs_care else len(self._positional)
+        self.quick = -1 if needs_care or self.captures_arguments is False else len(self._positional)
         self._annotations = {p.name: type_text(p.annotation) for p in parameters if p.annotation is not kinds.empty}
         self._type_texts: dict[tuple[Any, ...], str] = {}
         self._default_types = {
@@ -124,7 +129,7 @@ class CallSite:
         if self.skipped:
             args = args[self.skipped :]
         first = self._in_order(args, kwargs) if kwargs else args
-        if first is not None and len(first) <= self._quick and not (self._open and self._has_odd(first)):
+        if first is not None and len(first) <= self.quick and not (self._open and self._has_odd(first)):
             text = capture.dump_arguments(first)
             if text is not None:
                 return text
@@ -140,20 +145,20 @@ class CallSite:
             return capture.dump_result(result)
         return None
 
-    def describe(self, arguments: str) -> tuple[str, str]:
+    def describe(self, arguments: Arguments) -> tuple[str, str]:
         """Return `mirascope.trace.arg_types` and `.arg_values` of captured arguments, with defaults filled in.
 
         A parameter without an annotation gets the type of its captured value.
 
         Args:
-            arguments: What `capture_arguments` returned.
+            arguments: What `capture_arguments` returned, or the first parameters' values as `Span.begin` keeps them.
 
         Returns:
             Two texts of JSON objects, keyed by parameter.
         """
-        found: Any = orjson.loads(arguments)
+        found: Any = arguments if type(arguments) is tuple else orjson.loads(cast("str", arguments))
         values: dict[str, Any] = found
-        if arguments[0] == "[":
+        if type(found) is not dict:
             values = dict(zip(self._positional, found, strict=False))
             if not self._defaults:  # the common case, and the fast one
                 return self._types_text(values, {}), orjson.dumps(values).decode()
@@ -165,11 +170,11 @@ class CallSite:
                     odd[name] = self._default_types[name]
         return self._types_text(values, odd), orjson.dumps(values).decode()
 
-    def describe_all(self, arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    def describe_all(self, arguments: Sequence[Arguments]) -> tuple[Sequence[str], Sequence[str]]:
         """Describe the arguments of many calls: what `describe` tells of each, in a fraction of the time.
 
         Args:
-            arguments: What `capture_arguments` returned at each call.
+            arguments: Of each call what `describe` takes: of all either text or values.
 
         Returns:
             The texts of the types, and those of the values.
@@ -177,9 +182,11 @@ class CallSite:
         Raises:
             ValueError: One of the texts is no JSON.
         """
-        rows = described.rows_of(arguments)
+        rows: Sequence[Any] = arguments
+        if type(arguments[0]) is str:
+            rows = described.rows_of(cast("Sequence[str]", arguments))
         lists: set[type[Any]] = set(map(type, rows))
-        given = list(map(len, rows)) if lists == {list} else [len(row) * (type(row) is list) for row in rows]
+        given = list(map(len, rows)) if dict not in lists else [len(row) * (type(row) is list) for row in rows]
         if given.count(given[0]) == len(given):
             return self._described(rows, arguments, given[0])
         types, values = [""] * len(rows), [""] * len(rows)
@@ -191,7 +198,7 @@ class CallSite:
         return types, values
 
     def _described(
-        self, rows: Sequence[Sequence[Any]], arguments: Sequence[str], given: int
+        self, rows: Sequence[Sequence[Any]], arguments: Sequence[Arguments], given: int
     ) -> tuple[Sequence[str], Sequence[str]]:
         """Describe calls that gave so many parameters by position; 0 where that does not tell which."""
         if not given:

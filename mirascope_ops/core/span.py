@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from opentelemetry import trace as otel_trace
-from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
 from mirascope_ops.core import attributes as keys
@@ -31,15 +30,19 @@ if TYPE_CHECKING:
     from contextvars import Token
     from types import TracebackType
 
+    from opentelemetry.context import Context
     from opentelemetry.util.types import Attributes, AttributeValue
 
     from mirascope_ops.core.pipeline import Pipeline
-    from mirascope_ops.core.site import CallSite
+    from mirascope_ops.core.site import Arguments, CallSite
 
 _NO_ATTRIBUTES: Final[Mapping[str, Any]] = MappingProxyType({})
 _new = object.__new__
+_MAX_INT: Final = 2**63 - 1
+_PLAIN: Final = frozenset((bool, type(None)))
 _HOLDER: Final = pipeline.HOLDER
 _get, _attach, _reset, _SPAN_KEY = context.get, context.attach_context, context.CONTEXT.reset, context.SPAN_KEY
+_Within = context.Within
 
 
 class Span(LazyReadable):
@@ -69,7 +72,7 @@ class Span(LazyReadable):
     def __init__(self, name: str, **attributes: Any) -> None:
         self._name = str(name)
         self._site: CallSite | None = None
-        self._arguments: str | None = None
+        self._arguments: Arguments | None = None
         self._output: Any = None
         self._id = self._trace = self._parent_id = self._start_time = 0
         self._end_time: int | None = None
@@ -333,7 +336,7 @@ class Span(LazyReadable):
         span.set_attributes(attributes)
         return span
 
-    def adopt(self, site: CallSite, arguments: str | None) -> None:
+    def adopt(self, site: CallSite, arguments: Arguments | None) -> None:
         """Make this the span of a traced call that has yet to start."""
         self._site, self._arguments = site, arguments
 
@@ -367,7 +370,10 @@ class Span(LazyReadable):
             pass
         try:
             sink = backend.sink  # what `Sink.take` does, without its frame
-            sink.append(self.record())
+            sink.append((  # what `record` returns, without its frame
+                self._site, self._name, self._trace, number, self._parent_id, self._start_time, self._end_time,
+                self._stamp, self._cell, self._arguments, self._output, self._notes, self._wire, self._pipe.origin,
+            ))  # fmt: skip
             if len(sink.waiting) >= sink.mark:
                 sink.look()
             pipe = self._pipe
@@ -435,8 +441,12 @@ class Span(LazyReadable):
         return self._notes
 
     @staticmethod
-    def begin(site: CallSite, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Span:
+    def begin(site: CallSite, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Span:  # noqa: C901, PLR0912, PLR0915 - see below
         """Capture a call's arguments, start its span and make it current; never raises an Exception.
+
+        A traced call pays for every step and for every frame. So this does by itself what most calls need: without
+        `__init__`, it keeps arguments that are plain values, and starts the span below one of ours or below none.
+        `CallSite.capture_arguments` and `start` do the same for all others.
 
         Args:
             site: The traced function.
@@ -446,21 +456,76 @@ class Span(LazyReadable):
         Returns:
             The span; one that records nothing where something of ours failed.
         """
-        span = _new(Span)  # without __init__: a traced call pays for every step, and `start` sets what is missing here
+        span = _new(Span)
         try:
             if site.latest is not None:
                 site = site.latest()
-            span._arguments = site.capture_arguments(args, kwargs)
+            given = args[site.skipped :] if site.skipped else args
+            longest = capture.policy.longest_unwritten
+            if kwargs or len(given) > site.quick or longest < 0:
+                given = None
+            else:
+                for value in given:
+                    kind = type(value)  # pyright: ignore[reportUnknownVariableType] - whatever the user's value is
+                    if kind is str:
+                        if len(value) <= longest and value.isascii():
+                            continue
+                    elif kind is int:
+                        if -_MAX_INT <= value <= _MAX_INT:
+                            continue
+                    elif kind in _PLAIN or (kind is float and value - value == 0):  # and not infinite
+                        continue
+                    given = None
+                    break
+            span._arguments = site.capture_arguments(args, kwargs) if given is None else given
         except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
             guard.report("capturing arguments", error)
             span._arguments = None
         span._name = site.name
         span._site = site
-        span._output = span._end_time = span._context_cache = None
+        span._output = span._end_time = span._context_cache = span._parent_span = None
         span._notes = NOTHING
         span._wire = PLAIN
         try:
-            span.start()
+            pipe = pipeline.latest  # what `pipeline.current` does, without its frame
+            current = _get()
+            if type(current) is _Within:
+                parent: Any = current.span
+                around = current.around
+            else:
+                parent = current.get(_SPAN_KEY)
+                around = current
+            session: Any = CURRENT.get()
+            if (
+                session is None
+                or not pipe.is_plain
+                or pipe.multi._span_processors is not pipe.processors
+                or _HOLDER._TRACER_PROVIDER is not pipe.installed
+                or get_ident() != thread.main
+            ):
+                span.start()
+                return span
+            if parent is None:
+                span._parent_id = 0
+                span._trace = clock.generate_trace_id()
+            elif type(parent) is Span and parent._id and parent._wire is PLAIN:
+                span._parent_span = parent
+                span._parent_id = parent._id
+                span._trace = parent._trace
+            else:
+                span.start()
+                return span
+            span._pipe = pipe
+            stamp = span._stamp = session.stamp
+            span._cell = stamp.cell
+            number = span._id = clock.generate_span_id()
+            if len(OPEN) < MAX_OPEN:
+                OPEN[number] = span
+            within = _Within()
+            within.around = around
+            within.span = span
+            span._context_token = _attach(within)
+            span._start_time = clock.now()
         except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
             guard.report("starting the span of a traced call", error)
             return Span(site.name)
@@ -477,8 +542,10 @@ class Span(LazyReadable):
             self._id = self._trace = self._parent_id = self._start_time = 0
             self._stamp = self._cell = self._context_token = None
             return
-        around = _get()
-        parent: Any = around.get(_SPAN_KEY)
+        current = _get()
+        is_within = type(current) is _Within
+        around = current.around if is_within else current
+        parent: Any = current.span if is_within else current.get(_SPAN_KEY)
         ids = pipe.ids
         if parent is None or not self._join(parent):
             self._parent_id = 0
@@ -496,16 +563,17 @@ class Span(LazyReadable):
         if get_ident() != thread.main:
             self._note_thread()
         if pipe.sampler is not None:
-            self._sample(pipe.sampler, around)
+            self._sample(pipe.sampler, current)
         if len(OPEN) < MAX_OPEN:
             OPEN[number] = self
-        within = around.copy()  # a dict, which can be written to
-        within[_SPAN_KEY] = self
-        self._context_token = _attach(Context(within))
+        within = _Within()
+        within.around = around
+        within.span = self
+        self._context_token = _attach(within)
         self._start_time = clock.now()
         if pipe.exporting and self._wire.readable:
             try:
-                pipe.multi.on_start(self, parent_context=around)
+                pipe.multi.on_start(self, parent_context=current)
             except Exception as error:  # noqa: BLE001 - a processor's bug is not the user's exception
                 guard.report("telling span processors of a start", error)
 

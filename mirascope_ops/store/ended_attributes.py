@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from mirascope_ops.core.pipeline import Origin
     from mirascope_ops.core.session import Stamp
-    from mirascope_ops.core.site import CallSite
+    from mirascope_ops.core.site import Arguments, CallSite
 
 _SESSION: Final = (keys.SESSION_ID, keys.OTEL_SESSION_ID, keys.SESSION_ATTRIBUTES)
 _OURS: Final = (*_SESSION, keys.ARG_TYPES, keys.ARG_VALUES, keys.OUTPUT)
@@ -86,7 +86,7 @@ class Parts(NamedTuple):
 
     sites: Sequence[CallSite | None]
     stamps: Sequence[Stamp | None]
-    arguments: Sequence[str | None]
+    arguments: Sequence[Arguments | None]
     outputs: Sequence[Any]
     extras: Sequence[Mapping[str, Any] | None]
     origins: Sequence[Origin]

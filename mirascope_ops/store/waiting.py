@@ -134,8 +134,10 @@ def size_of(*spans: EndedSpan) -> int:
         if len(ended) <= NOTES:
             continue
         arguments, output, notes = ended[ARGUMENTS : NOTES + 1]
-        if arguments is not None:
+        if type(arguments) is str:
             total += len(arguments)
+        elif arguments is not None:
+            total += sum(map(_size, arguments))
         if type(output) is str:
             total += len(output)
         elif output is not None:

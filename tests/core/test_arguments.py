@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirascope_ops import ops
+from mirascope_ops.core import capture
 from mirascope_ops.core.site import CallSite
+from mirascope_ops.core.span import Span
 
 
 def plain(first, second=2, third="three"):
@@ -76,3 +78,60 @@ def test_an_argument_that_the_function_does_not_know_is_told_and_fails_in_the_fu
         ops.trace(plain)(1, unknown=2)
 
     assert json.loads(only().input) == {"first": 1, "kwargs": {"unknown": 2}, "second": 2, "third": "three"}
+
+
+plain_values = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**65), 2**65)
+    | st.sampled_from([2**63 - 1, 2**63, -(2**63), 2**64 - 1, 2**64])
+    | st.floats()
+    | st.text(st.characters(), max_size=3)  # lone surrogates too
+    | st.sampled_from(["", '"', "\0" * 40, "x" * 200, "ü" * 60, "\ud800"])
+)
+
+
+class Methods:
+    def method(self, first, second: str = "2"): ...
+
+
+@given(
+    st.lists(plain_values, max_size=4),
+    st.sampled_from([plain, mixed, Methods.method]),
+    st.sampled_from([100, 65536]),
+)
+def test_plain_values_are_described_as_if_they_had_been_written_out(args, fn, limit):
+    site = CallSite(fn)
+    args = (*((object(),) if fn is Methods.method else ()), *args)
+    before, capture.policy.limit = capture.policy.limit, limit
+    try:
+        span = Span.begin(site, args, {})
+        span.finish()
+        expected = site.describe(site.capture_arguments(args, {}))
+        found = span.all_attributes()
+    finally:
+        capture.policy.limit = before
+
+    assert (found["mirascope.trace.arg_types"], found["mirascope.trace.arg_values"]) == expected
+
+
+@given(st.lists(st.lists(plain_values, min_size=1, max_size=3), min_size=1, max_size=6))
+def test_many_calls_with_plain_values_are_described_as_each_is(calls):
+    site = CallSite(plain)
+    kept = [Span.begin(site, tuple(args), {}) for args in calls]
+    for span in reversed(kept):
+        span.finish()
+    arguments = [found for span in kept if type(found := span._arguments) is tuple]
+
+    if arguments:
+        assert list(zip(*site.describe_all(arguments), strict=True)) == list(map(site.describe, arguments))
+
+
+@pytest.mark.parametrize("changed", [{"enabled": False}, {"redact": lambda _key, _value: "other"}, {"limit": 3}])
+def test_plain_values_follow_the_policy(monkeypatch, only, changed):
+    for name, value in changed.items():
+        monkeypatch.setattr(capture.policy, name, value)
+
+    ops.trace(plain)("secret", 1)
+
+    assert "secret" not in str(only().attributes)

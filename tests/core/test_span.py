@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, TraceState
 
 from mirascope_ops import Span, ops
+from mirascope_ops.core import backend
 
 ELSEWHERE = SpanContext(0xABC, 0xDEF, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
@@ -1019,3 +1020,15 @@ def test_a_span_that_is_entered_twice_at_once_is_one_span(only):
         pass
 
     assert only().name == "step"
+
+
+def test_what_a_span_leaves_is_what_it_tells_of_itself():
+    left = []
+    backend.watch(left.append)
+    try:
+        with ops.session("told"), ops.span("told", some=1) as span:
+            pass
+    finally:
+        backend.unwatch(left.append)
+
+    assert left == [span.record()]
