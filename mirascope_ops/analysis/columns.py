@@ -123,13 +123,26 @@ def _filled(values: Sequence[Any], dtype: str, instead: int) -> tuple[Any, Any]:
         filled: Any = values
         missing = np.zeros(len(values), dtype="bool")
     else:
-        missing = np.fromiter(map(is_, values, repeat(None)), dtype="bool", count=len(values))
+        found = _of_ints(values, instead) if dtype == "int64" else None
+        if found is not None:
+            return found
+        missing = np.frombuffer(bytearray(map(is_, values, repeat(None))), dtype="bool")
         filled = [instead if value is None else value for value in values]
     try:
         return np.array(filled, dtype=dtype), missing
     except OverflowError:
         within = [value if value is not None and _LEAST <= value <= _MOST else None for value in values]
         return _filled(within, dtype, instead)
+
+
+def _of_ints(values: Sequence[Any], instead: int) -> tuple[Any, Any] | None:
+    """Do as `_filled` for ints of 64 bits; None where something else is among them."""
+    np, pa = require("numpy", extra="notebook"), require("pyarrow", extra="notebook")
+    try:
+        found = pa.array(values, pa.int64())
+    except (OverflowError, TypeError, pa.ArrowInvalid):
+        return None
+    return np.array(found.fill_null(instead)), np.array(found.is_null())
 
 
 def _times(values: Sequence[int | None], dtype: str) -> Any:
@@ -150,5 +163,6 @@ def _categories(values: Sequence[str | None], categories: tuple[str, ...]) -> An
     if isinstance(values, Same):
         data = np.full(len(values), codes.get(values.value, -1), dtype="int8")
     else:
-        data = np.fromiter(map(codes.get, values, repeat(-1)), dtype="int8", count=len(values))
+        # One byte each: 255 is -1, as pandas writes that there is none.
+        data = np.frombuffer(bytearray(map(codes.get, values, repeat(255))), dtype="int8")
     return pd.Categorical.from_codes(data, categories=list(categories))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops._optional import require
 from mirascope_ops.analysis.rows import SLOT
-from mirascope_ops.analysis.texts import Column, Texts, compact, packed, writable
+from mirascope_ops.analysis.texts import Column, Texts, compact, packed, packed_digits, writable
+from mirascope_ops.store.digits import Digits
 from mirascope_ops.store.same import Same
 
 if TYPE_CHECKING:
@@ -53,12 +54,16 @@ class Gathered:
 
     def finished(self) -> list[Column]:
         """Give all columns, in little room where there are many spans."""
-        if len(self) < _MANY:
+        many = len(self) >= _MANY
+        for slot in _IDS:
+            if not (many and self._packs):
+                self.columns[slot] = _listed(self.columns[slot])
+        if not many:
             return self.columns
         if self._packs:
             self._chunks.update((slot, []) for slot in _IDS)
         for slot, chunks in list(self._chunks.items()):
-            if chunks or isinstance(self.columns[slot], list):
+            if chunks or isinstance(self.columns[slot], (list, Digits)):
                 self._pack(slot)
             else:
                 del self._chunks[slot]
@@ -78,12 +83,16 @@ class Gathered:
             self.columns[slot] = more[:]
         elif isinstance(more, array) and isinstance(column, array):
             column.extend(more)
+        elif isinstance(more, Digits) and not column:
+            self.columns[slot] = Digits(more.data, more.width, more.missing)
+        elif isinstance(more, Digits) and isinstance(column, Digits) and column.width == more.width:
+            column.extend(more)
         else:
             writable(self.columns, slot).extend(more)
 
     def _pack(self, slot: int) -> None:
         column, chunks = self.columns[slot], self._chunks[slot]
-        chunk = packed(column)
+        chunk = packed_digits(column) if isinstance(column, Digits) else packed(column)
         if chunk is None:
             # What cannot be packed as it is stays a list, all of it.
             before = Texts(require("pyarrow", extra="notebook").chunked_array(chunks)) if chunks else ()
@@ -92,6 +101,10 @@ class Gathered:
         else:
             chunks.append(chunk)
             self.columns[slot] = []
+
+
+def _listed(column: Column) -> Column:
+    return list(column) if isinstance(column, Digits) else column
 
 
 def _joined(column: Column, more: Column) -> Same | None:

@@ -91,9 +91,9 @@ class _Parents:
         columns: The spans.
     """
 
-    def __init__(self, columns: Sequence[Column]) -> None:
-        self._traces, self._named = columns[_TRACE], columns[_PARENT]
-        spans = columns[_SPAN]
+    def __init__(self, columns: list[Column]) -> None:
+        self._traces, self._named = writable(columns, _TRACE), writable(columns, _PARENT)
+        spans = writable(columns, _SPAN)
         # Span ids differ mostly, also between traces: looking for them alone is faster.
         self._by_span: dict[Any, int] = dict(zip(spans, range(len(spans)), strict=True))
         self._by_both: dict[tuple[Any, Any], int] | None = None
@@ -132,8 +132,9 @@ def _ancestors(parents: _Parents, place: int) -> Iterator[int]:
 
 def _spread(columns: list[Column], lacking: Sequence[int]) -> None:
     # Decide first, write later: a session that was taken over must not look like a span's own.
+    traces = writable(columns, _TRACE)
     agreed = _agreed(columns)
-    found = list(map(agreed.get, map(columns[_TRACE].__getitem__, lacking)))
+    found = list(map(agreed.get, map(traces.__getitem__, lacking)))
     given = [(place, told) for place, told in zip(lacking, found, strict=True) if told]
     if () in found:
         given += _by_donors(columns, [place for place, told in zip(lacking, found, strict=True) if told == ()])
@@ -168,7 +169,7 @@ def _agreed(columns: Sequence[Column]) -> dict[str, tuple[Any, ...]]:
     return found
 
 
-def _by_donors(columns: Sequence[Column], lacking: Sequence[int]) -> list[tuple[int, tuple[Any, ...]]]:
+def _by_donors(columns: list[Column], lacking: Sequence[int]) -> list[tuple[int, tuple[Any, ...]]]:
     """Give spans what their nearest ancestor that has a session tells of it, else what counts for their trace."""
     donors = _donors(columns[_SESSION], _Parents(columns), lacking)
     without = [place for place in lacking if donors[place] == _NONE]

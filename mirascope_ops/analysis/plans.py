@@ -12,6 +12,7 @@ from mirascope_ops.analysis import vocabulary
 from mirascope_ops.analysis.errors import ERROR_KEYS
 from mirascope_ops.analysis.rows import SLOT
 from mirascope_ops.analysis.values import MOST_TOKENS, text, tokens, unquoted
+from mirascope_ops.store.codec import kinds_of
 from mirascope_ops.store.records import SpanRecord
 from mirascope_ops.store.same import Same
 
@@ -95,7 +96,7 @@ def read_all(source: Source, group: Alike, some: Sequence[int] | None = None) ->
         return Same(read(values.value), len(values if some is None else some))
     if some is not None:
         values = [values[place] for place in some]
-    types: set[type[Any]] = set(map(type, values))
+    types = kinds_of(values)
     if len(types) == 1 and _reads_as_it_is(read, types, values):
         return values
     if len(types) == 1 and types <= _PLAIN:

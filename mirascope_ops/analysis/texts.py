@@ -9,10 +9,13 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, MutableSequence, Sequence
 from operator import itemgetter
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from mirascope_ops._optional import require
 from mirascope_ops.store.same import Same, shared
+
+if TYPE_CHECKING:
+    from mirascope_ops.store.digits import Digits
 
 Column = Sequence[Any]
 
@@ -60,6 +63,20 @@ def packed(values: Sequence[str | None]) -> Any:
         return pa.array(values, pa.large_string(), memory_pool=pa.system_memory_pool())
     except UnicodeEncodeError:
         return None
+
+
+def packed_digits(values: Digits) -> Any:
+    """Put ids into an Arrow array of large strings."""
+    pa, np = require("pyarrow", extra="notebook"), require("numpy", extra="notebook")
+    number = len(values)
+    ends = np.arange(number + 1, dtype="int64") * values.width
+    told = None
+    if values.missing:
+        is_told = np.ones(number, dtype="bool")
+        is_told[values.missing] = False
+        told = pa.py_buffer(np.packbits(is_told, bitorder="little"))
+    data = pa.py_buffer(bytes(values.data))
+    return pa.LargeStringArray.from_buffers(number, pa.py_buffer(ends), data, told, len(values.missing))
 
 
 def compact(values: Column) -> Column:

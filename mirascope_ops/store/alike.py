@@ -6,8 +6,11 @@ values costs a fraction of as many look-ups.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
+
+from mirascope_ops.store.same import Same, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -52,9 +55,13 @@ class Alike:
         """Give the spans' values under a key that they have."""
         found = self._columns.get(key)
         if found is None:
-            found = list(map(itemgetter(key), self._mappings or ()))
-            if self._plain is not None:
-                found = self._plain(found)
+            told = list(map(itemgetter(key), self._mappings or ()))
+            # What all have in common, such as the name of a model, is looked at once.
+            one = shared(told)
+            if one is not None:
+                found = one if self._plain is None else Same(self._plain([one.value])[0], len(told))
+            else:
+                found = told if self._plain is None else self._plain(told)
             self._columns[key] = found
         return found
 
@@ -81,10 +88,9 @@ def by_keys(
         [('a',), ('b',)]
     """
     found = list(map(tuple, attributes))
-    different = dict.fromkeys(found)
-    if len(different) == 1:
+    if found and found[-1] == found[0] and found.count(found[0]) == len(found):
         return [Alike(found[0], range(len(found)), mappings=attributes, plain=plain)]
-    places: dict[tuple[str, ...], list[int]] = {keys: [] for keys in different}
+    places: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     for place, keys in enumerate(found):
         places[keys].append(place)
     return [

@@ -81,7 +81,9 @@ def batch_of_kept_records(records: Sequence[SpanRecord], resources: codec.Resour
     groups = by_keys(attributes, codec.plain_values)
     if not all(all(type(key) is str and key.isascii() for key in some.keys) for some in groups):
         groups = by_keys(list(map(codec.plain, attributes)))
-    for place in (_ATTRIBUTES, _EVENTS, _LINKS):
+    special = any(codec.may_be_special(some.values(key)) for some in groups for key in some.keys)
+    columns[_ATTRIBUTES] = _texts(attributes, special=special)
+    for place in (_EVENTS, _LINKS):
         columns[place] = _texts(columns[place])
     return SpanBatch(columns, groups, encoded=True)
 
@@ -106,11 +108,11 @@ def batch_of_rows(rows: Sequence[codec.Row], contexts: Contexts, dead: Collectio
     return SpanBatch(columns, by_keys(codec.decode_all(columns[_ATTRIBUTES])), encoded=True)
 
 
-def _texts(values: Sequence[Any]) -> Sequence[str | None]:
+def _texts(values: Sequence[Any], *, special: bool = True) -> Sequence[str | None]:
     """Write what a file keeps as text; nothing where there is nothing."""
     if not any(values):
         return Same(None, len(values))
-    texts: list[str | None] = [*codec.encode_all(values)]
+    texts: list[str | None] = [*codec.encode_all(values, special=special)]
     if not all(values):
         texts = [text if found else None for text, found in zip(texts, values, strict=True)]
     return texts

@@ -17,6 +17,7 @@ from typing import Any, cast
 import orjson
 
 from mirascope_ops.store.records import AnnotationRecord, EventRecord, LinkRecord, RunRecord, SpanRecord
+from mirascope_ops.store.same import Same
 
 SPAN_COLUMNS = (
     "trace_id", "span_id", "parent_id", "name", "span_kind", "start", "end", "status", "status_message",
@@ -35,6 +36,7 @@ _MAX_DEPTH = 60
 _AT_ONCE = 2048
 _AS_IT_IS: frozenset[type] = frozenset((float, bool))  # values that JSON gives back as they are
 _PLAIN: frozenset[type] = frozenset((str, int, float, bool))  # values of which JSON gives back most as they are
+_NEVER_SPECIAL: frozenset[type] = frozenset((str, int, bool))  # what is no float, and holds none
 _MAX_DECIMAL_BITS = 4096  # Python refuses to write very long ints in decimal, and takes quadratic time
 
 Row = tuple[Any, ...]
@@ -72,8 +74,13 @@ def encode_bytes(value: Any) -> bytes:
     return data
 
 
-def encode_all(values: Sequence[Any]) -> list[str]:
-    """Write many values as `encode` does each, in less time."""
+def encode_all(values: Sequence[Any], *, special: bool = True) -> list[str]:
+    """Write many values as `encode` does each, in less time.
+
+    Args:
+        values: The values.
+        special: Whether there may be a float among them that JSON has no word for.
+    """
     found: list[str] = []
     for first in range(0, len(values), _AT_ONCE):
         some = values[first : first + _AT_ONCE]
@@ -81,7 +88,7 @@ def encode_all(values: Sequence[Any]) -> list[str]:
             data = [orjson.dumps(value, default=_container) for value in some]
         except TypeError:  # one of them needs more care: each gets it
             data = [encode_bytes(value) for value in some]
-        if b"null" in b"".join(data):
+        if special and b"null" in b"".join(data):
             data = [encode_bytes(some[place]) if b"null" in each else each for place, each in enumerate(data)]
         found += map(bytes.decode, data)
     return found
@@ -203,7 +210,7 @@ def are_plain(values: Sequence[Any]) -> bool:
         >>> are_plain(["a", 1, 0.5, True]), are_plain([2**63]), are_plain([["a"]])
         (True, False, False)
     """
-    kinds: set[type[Any]] = set(map(type, values))
+    kinds = kinds_of(values)
     texts = [value for value in values if type(value) is str] if len(kinds) > 1 else values
     numbers = [value for value in values if type(value) is int] if len(kinds) > 1 else values
     return (
@@ -211,6 +218,29 @@ def are_plain(values: Sequence[Any]) -> bool:
         and (str not in kinds or all(map(str.isascii, texts)) or all(map(_is_encodable, texts)))
         and (int not in kinds or (min(numbers) >= MIN_INT and max(numbers) <= MAX_INT))
     )
+
+
+def kinds_of(values: Sequence[Any]) -> set[type[Any]]:
+    """Give the types of values, which are mostly one.
+
+    Example:
+        >>> kinds_of([1, 2]), kinds_of([])
+        ({<class 'int'>}, set())
+    """
+    if isinstance(values, Same):
+        return {type(values.value)} if len(values) else set()
+    kinds = list(map(type, values))
+    return {kinds[0]} if kinds and kinds.count(kinds[0]) == len(kinds) else set(kinds)
+
+
+def may_be_special(values: Sequence[Any]) -> bool:
+    """Tell whether there may be a float among values that JSON has no word for.
+
+    Example:
+        >>> may_be_special(["a", 1]), may_be_special([0.5]), may_be_special([[1]])
+        (False, True, True)
+    """
+    return not kinds_of(values) <= _NEVER_SPECIAL
 
 
 def plain_values(values: Sequence[Any]) -> Sequence[Any]:

@@ -18,6 +18,7 @@ from opentelemetry.trace import SpanKind
 from mirascope_ops.core.ended import assemble
 from mirascope_ops.store import codec, masked
 from mirascope_ops.store.batch import SpanBatch
+from mirascope_ops.store.digits import Digits
 from mirascope_ops.store.ended_attributes import Parts, Sessions, attributes_of
 from mirascope_ops.store.records import EventRecord, LinkRecord, RunRecord, SpanRecord
 from mirascope_ops.store.same import Same, shared
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _KINDS: Final = {kind: kind.name.lower() for kind in SpanKind}
 _NOTHING: Final = (None, None, None)
+_TRACE_DIGITS, _SPAN_DIGITS = 32, 16
 _STATUSES: Final = ("unset", "ok", "error")
 _note: Final[Callable[[Notes], tuple[Any, ...]]] = attrgetter("code", "message", "extra", "events", "links")
 
@@ -130,9 +132,9 @@ def batch_of_ended(spans: Sequence[EndedSpan], resources: codec.Resources) -> Sp
     texts, groups = attributes_of(parts)
     return SpanBatch(
         (
-            _each(traces, "{:032x}".format),
-            _span_ids(ids),
-            _parent_ids(parents),
+            _trace_ids(traces),
+            Digits(_span_digits(ids), _SPAN_DIGITS),
+            Digits(_span_digits(parents), _SPAN_DIGITS, _zeros(parents)),
             _each(names, codec.clean),
             kinds,
             array("q", starts),  # fails where one is no time
@@ -158,18 +160,20 @@ def _noted(notes: Sequence[Notes]) -> Sequence[Sequence[Any]]:
     return list(zip(*map(_note, notes), strict=True))
 
 
-def _span_ids(numbers: Sequence[int]) -> list[str]:
+def _trace_ids(numbers: Sequence[int]) -> Digits:
+    known = {number: f"{number:0{_TRACE_DIGITS}x}" for number in set(numbers)}
+    return Digits("".join(map(known.__getitem__, numbers)).encode(), _TRACE_DIGITS)
+
+
+def _span_digits(numbers: Sequence[int]) -> bytes:
     packed = array("Q", numbers)
     if sys.byteorder == "little":
         packed.byteswap()
-    return packed.tobytes().hex(" ", packed.itemsize).split(" ")
+    return packed.tobytes().hex().encode()
 
 
-def _parent_ids(numbers: Sequence[int | None]) -> Sequence[str | None]:
-    if all(numbers):
-        return _span_ids(numbers)  # type: ignore[arg-type]
-    texts = _span_ids([number or 0 for number in numbers])
-    return [text if number else None for text, number in zip(texts, numbers, strict=True)]
+def _zeros(numbers: Sequence[int]) -> list[int]:
+    return [] if all(numbers) else [place for place, number in enumerate(numbers) if not number]
 
 
 def _each(values: Sequence[Any], read: Callable[[Any], Any]) -> Sequence[Any]:

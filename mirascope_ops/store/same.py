@@ -67,5 +67,5 @@ def shared(values: Sequence[Any]) -> Same | None:
         return None
     # Text that is equal is the same, and where a class does not say what equal is, only the object itself is.
     plain = type(first) is str or type(first).__eq__ is object.__eq__
-    same = values.count(first) if plain else sum(map(is_, values, repeat(first)))
-    return Same(first, number) if same == number else None
+    same = values.count(first) == number if plain else all(map(is_, values, repeat(first)))
+    return Same(first, number) if same else None
