@@ -92,7 +92,7 @@ def _longest(every: Sequence[Path], most: int) -> dict[int, Path]:
 
 
 def _label(one: Path) -> str:
-    return label_text(one.name, 60) + (f" ✕ {one.errors:,}" if one.errors else "")
+    return label_text(one.name, 60) + (f" ✕ {plural(one.errors, 'error')}" if one.errors else "")
 
 
 def _colour(one: Path, shown: Look) -> str:

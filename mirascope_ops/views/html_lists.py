@@ -76,7 +76,7 @@ def _columns(first: str, last: str, scale: str) -> tuple[tuple[str, str], ...]:
         ("Duration", "nu"),
         ("Tokens", "nu h6"),
         ("Cost", "nu h6"),
-        ("Spans", "nu h6"),
+        ("Spans", "nu h7"),
         (last, "id q h6"),
     )
 

@@ -68,7 +68,7 @@ def _session_row(card: SessionCard, *, same_year: bool) -> list[str]:
     failed = sum(1 for turn in card.turns if turn.error)
     recovered = sum(1 for turn in card.turns if turn.recovered)
     status = status_html(card.status, plural(failed, "error") if failed else session_word(card, 0) or None)
-    status += f' <span class="st wa h6">! {recovered} recovered</span>' if recovered else ""
+    status += f' <span class="st wa h7">! {recovered} recovered</span>' if recovered else ""
     last = next((turn.user or turn.name for turn in reversed(card.turns)), "")
     busy = sum(one.duration or 0 for one in own)
     cost = sum_known([one.cost for one in own])

@@ -174,7 +174,7 @@ def test_an_icicle_adds_up_what_has_the_same_callers(span):
         ("chat", 0, 3, 90_000_000, 90_000_000, 0),
         ("chat", -1, 1, 5_000_000, 5_000_000, 1),
     ]
-    assert list(icicle.labels) == ["turn", "chat", "chat ✕ 1"]
+    assert list(icicle.labels) == ["turn", "chat", "chat ✕ 1 error"]
     assert list(icicle.parents) == ["", icicle.ids[0], ""]
     assert list(icicle.values) == [60, 90, 5]
     assert icicle.marker.colors[2] == look("auto").error
