@@ -92,8 +92,5 @@ def value_texts(names: Sequence[str], columns: Sequence[Sequence[Any]], rest: st
 def _written(column: Sequence[Any]) -> Iterable[str]:
     kinds: set[type[Any]] = set(map(type, column))
     if kinds == {int}:
-        different = set(column)
-        if len(different) * 2 <= len(column):
-            return map({value: str(value) for value in different}.__getitem__, column)
-        return map(str, column)
+        return _dumps(column)[1:-1].decode().split(",")
     return map(bytes.decode, map(_dumps, column))

@@ -45,27 +45,25 @@ class Sessions:
     """
 
     def __init__(self, stamps: Sequence[Stamp | None]) -> None:
+        self.columns: Sequence[Sequence[Any]]
+        self.keys: Sequence[int]
+        self.texts: Sequence[str]
         number = len(stamps)
         if (one := shared(stamps)) is not None:
-            told, keys_of, text = _told(one.value)
-            self.columns: list[Sequence[Any]] = [Same(value, number) for value in told]
-            self.keys: Sequence[int] = Same(keys_of, number)
-            self.texts: Sequence[str] = Same(text, number)
+            *self.columns, self.keys, self.texts = (Same(value, number) for value in _told(one.value))
             return
         places = list(map(id, stamps))
         known = {place: _told(stamp) for place, stamp in dict(zip(places, stamps, strict=True)).items()}
-        columns = list(zip(*map(known.__getitem__, places), strict=True))
-        self.columns = list(zip(*columns[0], strict=True)) if columns else [(), (), ()]
-        self.keys, self.texts = columns[1:] if columns else ((), ())
+        *self.columns, self.keys, self.texts = zip(*map(known.__getitem__, places), strict=True)
 
 
-def _told(stamp: Stamp | None) -> tuple[tuple[Any, Any, Any], int, str]:
+def _told(stamp: Stamp | None) -> tuple[str | None, str | None, str | None, int, str]:
     if stamp is None:
-        return (None, None, None), 0, ""
+        return None, None, None, 0, ""
     session, attributes = codec.clean(stamp.session_id), codec.clean(stamp.attributes)
     values = (session, session) if attributes is None else (session, session, attributes)
     text = "".join(_BEGINNING[key] + codec.encode(value) for key, value in zip(_SESSION, values, strict=False))
-    return (session, codec.clean(stamp.run_id), attributes), len(values), text
+    return session, codec.clean(stamp.run_id), attributes, len(values), text
 
 
 class Parts(NamedTuple):
