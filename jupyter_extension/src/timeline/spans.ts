@@ -1,5 +1,7 @@
 // Spans as columns: what the Python side's payload (mirascope_ops/views/timeline.py) holds, without copying it.
 
+import { done, type Work } from "./work.ts";
+
 export type Codes = Uint8Array | Uint16Array | Uint32Array;
 
 /** Spans that say something of a model call: one row each, by span. */
@@ -103,6 +105,11 @@ export function unpacked<Told extends object>(bytes: Uint8Array): { header: Told
 
 /** Reads all spans. Their columns stay views of the given bytes, which are copied only where they are not aligned. */
 export function decode(bytes: Uint8Array): Spans {
+  return done(decoding(bytes));
+}
+
+/** As `decode`, a piece at a time. */
+export function* decoding(bytes: Uint8Array): Work<Spans> {
   const { header, column } = unpacked<Header>(bytes);
   const calls: Calls = {
     span: column("call_span"),
@@ -114,9 +121,13 @@ export function decode(bytes: Uint8Array): Spans {
     counts: column("call_counts"),
   };
   const parent = column<Int32Array>("parent");
+  yield;
   const leaf = leaves(parent);
   // In a first picture there are spans that called others, none of which is in it.
   if (header.of !== undefined) for (const caller of column<Int32Array>("callers")) leaf[caller] = 0;
+  yield;
+  const call = inverse(calls.span, header.count);
+  yield;
   return {
     count: header.count,
     of: header.of ?? header.count,
@@ -140,7 +151,7 @@ export function decode(bytes: Uint8Array): Spans {
     eventNames: header.events,
     calls,
     events: { span: column("event_span"), time: column("event_time"), name: column("event_name") },
-    call: inverse(calls.span, header.count),
+    call,
     open: marked(column("open"), header.count),
     leaf,
     error: header.statuses.indexOf("error"),

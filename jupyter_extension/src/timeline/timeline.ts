@@ -17,7 +17,7 @@ import { Painter } from "./painter.ts";
 import { Panel } from "./panel.ts";
 import type { Scene } from "./scene.ts";
 import { type Matches, search } from "./search.ts";
-import { decode, type Spans } from "./spans.ts";
+import { decode, decoding, type Spans } from "./spans.ts";
 import { type Stats, stats, totals } from "./stats.ts";
 import { readTheme, type Theme, watchTheme } from "./theme.ts";
 import { type Controls, Toolbar, type View } from "./toolbar.ts";
@@ -144,12 +144,14 @@ export class Timeline implements Stage, Controls {
   /** Shows a payload in place of a first picture, which stays alive until it is ready. */
   async replace(bytes: Uint8Array, moved?: Int32Array): Promise<void> {
     const turn = ++this.turn;
-    const all = decode(bytes);
+    const wanted = () => turn === this.turn;
+    const all = await doneBetween(decoding(bytes), wanted);
+    if (!all) return;
     this.regroup(all);
     // What is asked for meanwhile is done for the first picture, and then here once more.
     for (;;) {
       const asked = this.asked();
-      const ready = await doneBetween(this.preparing(all), () => turn === this.turn);
+      const ready = await doneBetween(this.preparing(all), wanted);
       if (!ready) return;
       if (asked !== this.asked()) continue;
       this.show(all, moved, ...ready);

@@ -18,15 +18,15 @@ export function done<Made>(work: Work<Made>): Made {
 
 /** Does some of it at a time; undefined where it is not wanted any more before it is done. */
 export async function doneBetween<Made>(work: Work<Made>, wanted: () => boolean): Promise<Made | undefined> {
-  while (wanted()) {
+  for (;;) {
+    await pause();
+    if (!wanted()) return undefined;
     const until = performance.now() + AT_ONCE;
     do {
       const step = work.next();
       if (step.done) return step.value;
     } while (performance.now() < until);
-    await pause();
   }
-  return undefined;
 }
 
 /** Lets the page go on: what waits there comes first. Timers would be held up by browsers that count them. */
