@@ -70,9 +70,8 @@ def normalise(records: Sequence[SpanRecord], annotations: Sequence[AnnotationRec
         >>> normalise([])
         []
     """
-    gathered = Gathered(packs=False)
-    _gather(gathered, batches_of_records(records), annotations)
-    return list(map(make_row, zip(*gathered.columns, strict=True)))
+    columns = _gathered(Gathered(packs=False), batches_of_records(records), annotations)
+    return list(map(make_row, zip(*columns, strict=True)))
 
 
 def table_of(batches: Iterable[SpanBatch], annotations: Sequence[AnnotationRecord] = ()) -> SpanTable:
@@ -89,12 +88,12 @@ def table_of(batches: Iterable[SpanBatch], annotations: Sequence[AnnotationRecor
         >>> len(table_of([]))
         0
     """
-    gathered = Gathered()
-    _gather(gathered, batches, annotations)
-    return SpanTable(gathered.finished())
+    return SpanTable(_gathered(Gathered(), batches, annotations))
 
 
-def _gather(gathered: Gathered, batches: Iterable[SpanBatch], annotations: Sequence[AnnotationRecord]) -> None:
+def _gathered(
+    gathered: Gathered, batches: Iterable[SpanBatch], annotations: Sequence[AnnotationRecord]
+) -> Sequence[Column]:
     wrappers: list[int] = []
     later = annotated.by_span(annotations)
     for batch in batches:
@@ -108,6 +107,7 @@ def _gather(gathered: Gathered, batches: Iterable[SpanBatch], annotations: Seque
         columns = gathered.columns
         columns[_DURATION] = durations(columns[_START], columns[_END])
         settle(columns, wrappers)
+        return gathered.finished()  # before the collector looks at columns that will be packed
 
 
 def _fill_costs(columns: list[Column]) -> None:
