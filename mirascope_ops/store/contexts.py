@@ -9,6 +9,7 @@ of files that were written before there were such numbers have none, and are rea
 from __future__ import annotations
 
 import hashlib
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -19,7 +20,7 @@ from mirascope_ops.store.same import Same, shared
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _MOST_KNOWN: Final = 20_000  # contexts that are remembered
 _NUMBER: Final = 2**63 - 1  # numbers are positive: the negative of its id stands for a span that has none
@@ -81,6 +82,12 @@ def _is_odd(value: Any, kind: type[Any]) -> bool:
     return value is not None and type(value) is not kind
 
 
+def _chooser(different: Iterable[int], keys: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Make a function that gives each of at least two keys its value, of the values of the different ones."""
+    order = {key: place for place, key in enumerate(different)}
+    return itemgetter(*map(order.__getitem__, keys))
+
+
 class Contexts:
     """The contexts of spans that are being read, in one transaction.
 
@@ -116,6 +123,7 @@ class Contexts:
         self._read({place: key for key, place in different.items() if key not in known})
         told = list(zip(*map(known.__getitem__, different), strict=True)) or [()] * len(REPEATED_COLUMNS)
         found: dict[str, Sequence[Any]] = {}
+        choose: Callable[[Sequence[Any]], Sequence[Any]] | None = None
         for name, values in zip(REPEATED_COLUMNS, told, strict=True):
             one = shared(values)
             if one is not None:
@@ -123,7 +131,8 @@ class Contexts:
             elif len(values) == len(keys):
                 found[name] = list(values)
             else:
-                found[name] = list(map(dict(zip(different, values, strict=True)).__getitem__, keys))
+                choose = choose or _chooser(different, keys)
+                found[name] = choose(values)
         if len(known) > _MOST_KNOWN or None in numbers:
             known.clear()
         return found
