@@ -115,6 +115,7 @@ def test_what_is_chosen_in_the_first_picture_is_told_when_all_spans_have_come(sh
     shown.root.get_by_role("searchbox").fill("called")
     shown.root.get_by_role("searchbox").press("Enter")
     shown.panel.locator("h4", has_text="called").wait_for()
+    assert "widget.selected" not in shown.panel.inner_text()
 
     # A place among a few would be taken for one among all.
     assert shown.state("selected_span") == -1
@@ -125,6 +126,7 @@ def test_what_is_chosen_in_the_first_picture_is_told_when_all_spans_have_come(sh
     assert shown.widget._shown.first.data.spans[asked["span"]].name == "called"
     shown.answer()
 
+    shown.panel.get_by_text("widget.selected").wait_for()
     place = shown.state("selected_span")
     assert shown.widget._shown.whole.spans[place].name == "called"
     shown.panel.locator("h4", has_text="called").wait_for()
@@ -165,7 +167,7 @@ def test_a_first_picture_that_was_saved_says_so_where_no_kernel_answers(browser,
 
     page.clock.run_for(30_000)
 
-    framed.frame.locator(".pt", has_text="where it is gone, run the cell again").wait_for()
+    framed.frame.locator(".pt", has_text="if that is gone, run the cell again").wait_for()
     canvas.press("ArrowDown")
     framed.frame.locator("aside h4", has_text="short").wait_for()
     assert framed.errors == []

@@ -6,7 +6,7 @@ import "./timeline.css";
 import { type Options, Timeline } from "./timeline.ts";
 
 const SHARED = ["lanes", "color", "view", "critical_path", "query", "selected_span", "selected_range"] as const;
-const NO_ANSWER = "the rest comes when the kernel has the time; where it is gone, run the cell again";
+const NO_ANSWER = "the rest needs the kernel: if that is gone, run the cell again";
 const OPTIONS = ["lanes", "color", "view", "critical_path", "query", "hidden", "height"] as const;
 
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {

@@ -531,7 +531,7 @@ export class Timeline implements Stage, Controls {
   }
 
   private detail(span: number): void {
-    this.panel.span(this.all, span, this.host.calls.selected);
+    this.panel.span(this.all, span, this.isPart ? "" : this.host.calls.selected);
     let asked = this.details.get(span);
     if (!asked) {
       asked = this.host.detail(span, this.isPart);
