@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops._optional import require
 from mirascope_ops.analysis.rows import SLOT
-from mirascope_ops.analysis.texts import Column, Texts, compact, packed, writable
+from mirascope_ops.analysis.texts import Column, Texts, compact, packed, packed_digits, writable
 from mirascope_ops.store.digits import Digits
 from mirascope_ops.store.same import Same
-from mirascope_ops.store.utf8 import Utf8
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,20 +49,21 @@ class Gathered:
             self._extend(slot, compact(more) if slot in _TIMES else more)
         for slot, chunks in list(self._chunks.items()):
             column = self.columns[slot]
-            if len(column) >= (_CHUNK if chunks else _MANY) and isinstance(column, (list, Utf8)):
+            if len(column) >= (_CHUNK if chunks else _MANY) and isinstance(column, list):
                 self._pack(slot)
 
     def finished(self) -> list[Column]:
         """Give all columns, in little room where there are many spans."""
         many = len(self) >= _MANY
-        if not (many and self._packs):
-            self.columns[:] = map(_listed, self.columns)
+        for slot in _IDS:
+            if not (many and self._packs):
+                self.columns[slot] = _listed(self.columns[slot])
         if not many:
             return self.columns
         if self._packs:
             self._chunks.update((slot, []) for slot in _IDS)
         for slot, chunks in list(self._chunks.items()):
-            if chunks or isinstance(self.columns[slot], (list, Digits, Utf8)):
+            if chunks or isinstance(self.columns[slot], (list, Digits)):
                 self._pack(slot)
             else:
                 del self._chunks[slot]
@@ -87,16 +87,12 @@ class Gathered:
             self.columns[slot] = Digits(more.data, more.width, more.missing)
         elif isinstance(more, Digits) and isinstance(column, Digits) and column.width == more.width:
             column.extend(more)
-        elif isinstance(more, Utf8) and not column:
-            self.columns[slot] = Utf8(more.data[:])
-        elif isinstance(more, Utf8) and isinstance(column, Utf8):
-            column.data.extend(more.data)
         else:
             writable(self.columns, slot).extend(more)
 
     def _pack(self, slot: int) -> None:
         column, chunks = self.columns[slot], self._chunks[slot]
-        chunk = packed(column)
+        chunk = packed_digits(column) if isinstance(column, Digits) else packed(column)
         if chunk is None:
             # What cannot be packed as it is stays a list, all of it.
             before = Texts(require("pyarrow", extra="notebook").chunked_array(chunks)) if chunks else ()
@@ -108,7 +104,7 @@ class Gathered:
 
 
 def _listed(column: Column) -> Column:
-    return list(column) if isinstance(column, (Digits, Utf8)) else column
+    return list(column) if isinstance(column, Digits) else column
 
 
 def _joined(column: Column, more: Column) -> Same | None:

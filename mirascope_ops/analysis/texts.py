@@ -9,12 +9,13 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, MutableSequence, Sequence
 from operator import itemgetter
-from typing import Any, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from mirascope_ops._optional import require
-from mirascope_ops.store.digits import Digits
 from mirascope_ops.store.same import Same, shared
-from mirascope_ops.store.utf8 import Utf8
+
+if TYPE_CHECKING:
+    from mirascope_ops.store.digits import Digits
 
 Column = Sequence[Any]
 
@@ -54,12 +55,8 @@ class Texts(Sequence[str | None]):
         return type(self)(self.packed.take(require("numpy", extra="notebook").array(places, dtype="int64")))
 
 
-def packed(values: Column) -> Any:
+def packed(values: Sequence[str | None]) -> Any:
     """Put text into an Arrow array of large strings; None where there is a lone surrogate, which no file can hold."""
-    if isinstance(values, Digits):
-        return _packed_digits(values)
-    if isinstance(values, Utf8) and None not in values.data:
-        return _packed_bytes(cast("list[bytes]", values.data))
     pa = require("pyarrow", extra="notebook")
     try:
         # Arrow's own pool clears pages anew for what it had before, which takes longer than all the rest.
@@ -68,15 +65,8 @@ def packed(values: Column) -> Any:
         return None
 
 
-def _packed_bytes(texts: Sequence[bytes]) -> Any:
-    pa, np = require("pyarrow", extra="notebook"), require("numpy", extra="notebook")
-    number = len(texts)
-    ends = np.zeros(number + 1, dtype="int64")
-    np.cumsum(np.fromiter(map(len, texts), dtype="int64", count=number), out=ends[1:])
-    return pa.LargeStringArray.from_buffers(number, pa.py_buffer(ends), pa.py_buffer(b"".join(texts)))
-
-
-def _packed_digits(values: Digits) -> Any:
+def packed_digits(values: Digits) -> Any:
+    """Put ids into an Arrow array of large strings."""
     pa, np = require("pyarrow", extra="notebook"), require("numpy", extra="notebook")
     number = len(values)
     ends = np.arange(number + 1, dtype="int64") * values.width

@@ -14,7 +14,6 @@ from mirascope_ops.store import codec
 from mirascope_ops.store.alike import by_keys
 from mirascope_ops.store.records import SpanRecord
 from mirascope_ops.store.same import Same, shared
-from mirascope_ops.store.utf8 import Utf8
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -113,10 +112,10 @@ def _texts(values: Sequence[Any], *, special: bool = True) -> Sequence[str | Non
     """Write what a file keeps as text; nothing where there is nothing."""
     if not any(values):
         return Same(None, len(values))
-    texts: list[bytes | None] = [*codec.encode_all_bytes(values, special=special)]
+    texts: list[str | None] = [*codec.encode_all(values, special=special)]
     if not all(values):
         texts = [text if found else None for text, found in zip(texts, values, strict=True)]
-    return Utf8(texts)
+    return texts
 
 
 def _each(values: Sequence[Any], read: Callable[[Any], Any]) -> Sequence[Any]:

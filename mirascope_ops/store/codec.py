@@ -74,19 +74,14 @@ def encode_bytes(value: Any) -> bytes:
     return data
 
 
-def encode_all(values: Sequence[Any]) -> list[str]:
-    """Write many values as `encode` does each, in less time."""
-    return list(map(bytes.decode, encode_all_bytes(values)))
-
-
-def encode_all_bytes(values: Sequence[Any], *, special: bool = True) -> list[bytes]:
-    """Write many values as `encode` does each, in UTF-8.
+def encode_all(values: Sequence[Any], *, special: bool = True) -> list[str]:
+    """Write many values as `encode` does each, in less time.
 
     Args:
         values: The values.
         special: Whether there may be a float among them that JSON has no word for.
     """
-    found: list[bytes] = []
+    found: list[str] = []
     for first in range(0, len(values), _AT_ONCE):
         some = values[first : first + _AT_ONCE]
         try:
@@ -95,7 +90,7 @@ def encode_all_bytes(values: Sequence[Any], *, special: bool = True) -> list[byt
             data = [encode_bytes(value) for value in some]
         if special and b"null" in b"".join(data):
             data = [encode_bytes(some[place]) if b"null" in each else each for place, each in enumerate(data)]
-        found += data
+        found += map(bytes.decode, data)
     return found
 
 

@@ -17,7 +17,6 @@ from mirascope_ops.core.ended import assemble
 from mirascope_ops.store import codec, masked
 from mirascope_ops.store.alike import Alike, by_keys
 from mirascope_ops.store.same import Same, shared
-from mirascope_ops.store.utf8 import Utf8
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 _SESSION: Final = (keys.SESSION_ID, keys.OTEL_SESSION_ID, keys.SESSION_ATTRIBUTES)
 _OURS: Final = (*_SESSION, keys.ARG_TYPES, keys.ARG_VALUES, keys.OUTPUT)
-_BEGINNING: Final = {key: b",%b:" % codec.encode_bytes(key) for key in _OURS}
+_BEGINNING: Final = {key: f",{codec.encode(key)}:" for key in _OURS}
 _SIMPLE: Final = frozenset((type(None), str, bool, int))  # results that need no look at the other attributes
 _is_foreign: Final = attrgetter("is_foreign")
 
@@ -48,7 +47,7 @@ class Sessions:
     def __init__(self, stamps: Sequence[Stamp | None]) -> None:
         self.columns: Sequence[Sequence[Any]]
         self.keys: Sequence[int]
-        self.texts: Sequence[bytes]
+        self.texts: Sequence[str]
         number = len(stamps)
         if (one := shared(stamps)) is not None:
             *self.columns, self.keys, self.texts = (Same(value, number) for value in _told(one.value))
@@ -58,12 +57,12 @@ class Sessions:
         *self.columns, self.keys, self.texts = zip(*map(known.__getitem__, places), strict=True)
 
 
-def _told(stamp: Stamp | None) -> tuple[str | None, str | None, str | None, int, bytes]:
+def _told(stamp: Stamp | None) -> tuple[str | None, str | None, str | None, int, str]:
     if stamp is None:
-        return None, None, None, 0, b""
+        return None, None, None, 0, ""
     session, attributes = codec.clean(stamp.session_id), codec.clean(stamp.attributes)
     values = (session, session) if attributes is None else (session, session, attributes)
-    text = b"".join(_BEGINNING[key] + codec.encode_bytes(value) for key, value in zip(_SESSION, values, strict=False))
+    text = "".join(_BEGINNING[key] + codec.encode(value) for key, value in zip(_SESSION, values, strict=False))
     return session, codec.clean(stamp.run_id), attributes, len(values), text
 
 
@@ -92,7 +91,7 @@ class Parts(NamedTuple):
     session_ids: Sequence[str | None]
     session_attributes: Sequence[str | None]
     session_keys: Sequence[int]
-    session_texts: Sequence[bytes]
+    session_texts: Sequence[str]
 
     def at(self, places: Sequence[int]) -> Parts:
         """Give those of some spans."""
@@ -102,7 +101,7 @@ class Parts(NamedTuple):
         return Parts._make(Same(part.value, len(places)) if isinstance(part, Same) else choose(part) for part in self)
 
 
-def attributes_of(parts: Parts) -> tuple[Utf8, list[Alike]]:
+def attributes_of(parts: Parts) -> tuple[Sequence[str | None], list[Alike]]:
     """Read the attributes of spans.
 
     Args:
@@ -112,11 +111,10 @@ def attributes_of(parts: Parts) -> tuple[Utf8, list[Alike]]:
         For each span the text that a file keeps, and the spans by their attribute keys.
 
     Example:
-        >>> texts, groups = attributes_of(Parts((), (), (), (), (), (), (), (), (), ()))
-        >>> list(texts), groups
+        >>> attributes_of(Parts((), (), (), (), (), (), (), (), (), ()))
         ([], [])
     """
-    texts: list[bytes | None] = [None] * len(parts.sites)
+    texts: list[str | None] = [None] * len(parts.sites)
     groups: list[Alike] = []
     others: list[int] = []
     for places in _by_parts(parts):
@@ -128,12 +126,12 @@ def attributes_of(parts: Parts) -> tuple[Utf8, list[Alike]]:
         groups.append(Alike(tuple(written.columns), places, columns=written.columns))
         found = written.texts()
         if whole:
-            return Utf8(found), groups
+            return found, groups
         for place, text in zip(places, found, strict=True):
             texts[place] = text
     if others:
         groups += _one_by_one(parts, sorted(others), texts)
-    return Utf8(texts), groups
+    return texts, groups
 
 
 def _by_parts(parts: Parts) -> Iterable[Sequence[int]]:
@@ -162,13 +160,13 @@ def _by_parts(parts: Parts) -> Iterable[Sequence[int]]:
     return groups.values()
 
 
-def _one_by_one(parts: Parts, places: Sequence[int], texts: list[bytes | None]) -> list[Alike]:
+def _one_by_one(parts: Parts, places: Sequence[int], texts: list[str | None]) -> list[Alike]:
     """Put together the attributes of spans on which something was set."""
     found: list[Mapping[str, Any]] = []
     for site, stamp, arguments, output, extra, origin in zip(*parts.at(places)[:6], strict=True):
         alone = site is None and origin.is_foreign
         found.append(masked.attributes(extra or {}) if alone else assemble(site, stamp, arguments, output, extra))
-    for place, text, mapping in zip(places, codec.encode_all_bytes(found), found, strict=True):
+    for place, text, mapping in zip(places, codec.encode_all(found), found, strict=True):
         texts[place] = text if mapping else None
     return [
         Alike(some.keys, [places[place] for place in some.places], mappings=some.mappings())
@@ -186,7 +184,7 @@ class _Written:
 
     def __init__(self, parts: Parts) -> None:
         self._number = len(parts.sites)
-        self._pieces: list[bytes | Sequence[bytes]] = []
+        self._pieces: list[str | Sequence[str]] = []
         self.columns: dict[str, Sequence[Any]] = {}
         site = parts.sites[0]
         shared_ones: Mapping[str, Any] = {keys.TYPE: "trace"} if site is None else site.attributes
@@ -197,7 +195,7 @@ class _Written:
         )
         if not self.is_known:
             return
-        self._pieces.append(codec.encode_bytes(shared_ones)[:-1])
+        self._pieces.append(codec.encode(shared_ones)[:-1])
         for key, value in codec.plain(shared_ones).items():
             self.columns[key] = Same(value, self._number)
         if parts.session_keys[0]:
@@ -211,19 +209,19 @@ class _Written:
         if output is not None:
             self._add(keys.OUTPUT, parts.outputs)
 
-    def texts(self) -> list[bytes | None]:
+    def texts(self) -> list[str | None]:
         """Give the text of each span."""
-        pieces: list[Iterable[bytes]] = [repeat(piece) if isinstance(piece, bytes) else piece for piece in self._pieces]
-        return list(map(b"".join, zip(*pieces, repeat(b"}", self._number), strict=False)))
+        pieces: list[Iterable[str]] = [repeat(piece) if isinstance(piece, str) else piece for piece in self._pieces]
+        return list(map("".join, zip(*pieces, repeat("}", self._number), strict=False)))
 
     def _add(self, key: str, values: Sequence[Any]) -> None:
         """Add a key with its values, which are plain."""
         one = shared(values)
         self.columns[key] = values if one is None else one
         if one is None:
-            self._pieces += (_BEGINNING[key], list(map(orjson.dumps, values)))
+            self._pieces += (_BEGINNING[key], list(map(bytes.decode, map(orjson.dumps, values))))
         else:
-            self._pieces.append(_BEGINNING[key] + orjson.dumps(one.value))
+            self._pieces.append(_BEGINNING[key] + orjson.dumps(one.value).decode())
 
 
 def _column(values: Sequence[Any]) -> Sequence[Any]:
@@ -231,6 +229,6 @@ def _column(values: Sequence[Any]) -> Sequence[Any]:
     return values if one is None else one
 
 
-def _piece(texts: Sequence[bytes]) -> bytes | Sequence[bytes]:
+def _piece(texts: Sequence[str]) -> str | Sequence[str]:
     one = shared(texts)
     return texts if one is None else one.value
