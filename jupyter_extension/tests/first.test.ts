@@ -123,7 +123,7 @@ test("work stops between its pieces, and is left where nobody wants it any more"
   }
   let wanted = true;
   const stopped = doneBetween(work(), () => wanted);
-  await new Promise((resume) => setTimeout(resume));
+  while (!pieces) await new Promise((resume) => setTimeout(resume));
 
   wanted = false;
 
