@@ -23,6 +23,13 @@ TALK = f"""for i in range(20):
     asked = f"question {{i}} " + {HOSTILE!r}
     with ops.session("talk"), ops.span("turn", **{{"input.value": asked, "output.value": "answer"}}):
         pass"""
+ASK = f"""%%ops_session asked
+@ops.trace
+def answer(question):
+    with ops.span("look up", **{{"input.value": question}}):
+        return question
+answer({HOSTILE!r})
+answer("again");"""
 KEPT = "() => !document.querySelector('.rv .li').textContent.includes('…')"
 
 
@@ -59,6 +66,35 @@ def test_a_card_lives_while_its_cell_blocks_and_while_it_awaits(tmp_path):
         (output,) = cell.outputs
         assert "running" not in output["data"]["text/html"]
         assert "application/vnd.mirascope.ops.spans+json" in output["data"]
+
+
+@pytest.mark.parametrize(("application", "dark"), [("jupyterlab", False), ("jupyterlab", True), ("notebook", True)])
+def test_a_card_and_a_trace_open_and_close(tmp_path, application, dark):
+    cells = [SETUP, ASK, "ops.traces()[0]"]
+    with open_notebook(tmp_path, cells, application=application, dark=dark, MIRASCOPE_OPS_STORE=":memory:") as lab:
+        lab.run_and_wait(0, 1, 2)
+        lab.output(1).locator("h4", has_text="Session asked").wait_for()
+        lab.output(2).locator("h4", has_text="answer").wait_for()
+        for place in (1, 2):
+            summary = lab.output(place).locator("summary:visible").first
+            details = lab.output(place).locator("details").first
+            opened = details.evaluate("shown => shown.open")
+            for act, *told in ((summary.click,), (summary.press, "Enter"), (summary.press, "Space")):
+                act(*told)
+                opened = not opened
+                lab.page.wait_for_function(
+                    "([shown, open]) => shown.open === open", arg=[details.element_handle(), opened]
+                )
+            background = (
+                lab.output(place).locator("article").evaluate("shown => getComputedStyle(shown).backgroundColor")
+            )
+            assert (sum(map(int, background[4:-1].split(","))) < 200) is dark
+            assert lab.output(place).locator("img, script").count() == 0
+
+        assert lab.page.locator(".jp-Notebook .jp-Cell").count() == len(cells)
+        assert lab.page.title() != "broken"
+        assert lab.errors == []
+        assert lab.outside == []
 
 
 @pytest.mark.parametrize("application", ["jupyterlab", "notebook"])

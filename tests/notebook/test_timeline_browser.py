@@ -109,8 +109,10 @@ def run_until(lab, place, text):
             assert time.monotonic() < end, lab.output(place).inner_text()
 
 
-def test_a_timeline_in_jupyterlab(tmp_path):
-    with open_notebook(tmp_path, [SETUP, SHOW, READ, READ, WRONG], MIRASCOPE_OPS_STORE=":memory:") as lab:
+@pytest.mark.parametrize("application", ["jupyterlab", "notebook"])
+def test_a_timeline_in_a_notebook(tmp_path, application):
+    cells = [SETUP, SHOW, READ, READ, WRONG]
+    with open_notebook(tmp_path, cells, application=application, MIRASCOPE_OPS_STORE=":memory:") as lab:
         lab.run_and_wait(0, 1)
         shown = Shown(lab.page, lab.output(1))
 
