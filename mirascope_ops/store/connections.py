@@ -109,6 +109,7 @@ class Connections:
                 with self._lock:
                     self._current_writer()
             with self._pool_lock:
+                self._let_a_fork_go_first()
                 connection = self._pool.pop() if self._pool else None
                 place = (self._pid, self._generation)
                 self._readers[threading.get_ident()] += 1
@@ -130,6 +131,7 @@ class Connections:
         while True:
             self._lock.acquire()  # first, as everywhere; and not while waiting: who reads may need it to end
             self._pool_lock.acquire()
+            self._is_forking = True
             others = self._readers.keys() - {threading.get_ident()}
             if not others or time.monotonic() >= until:
                 break
@@ -144,6 +146,8 @@ class Connections:
 
     def after_fork_in_parent(self) -> None:
         """Go on after `before_fork`."""
+        self._is_forking = False
+        self._reader_left.notify_all()
         self._pool_lock.release()
         self._lock.release()
 
@@ -180,6 +184,7 @@ class Connections:
         self._pool: list[sqlite3.Connection] = []
         self._readers: Counter[int] = Counter()  # how often each thread reads now
         self._reader_left = threading.Condition(self._pool_lock)
+        self._is_forking = False  # somebody forks, or waits for it until nobody reads
         self._generation = 0
         self._closed = False
 
@@ -251,6 +256,15 @@ class Connections:
             connection.close()
             raise
         return connection
+
+    def _let_a_fork_go_first(self) -> None:
+        """Wait while another thread forks (called with the pool's lock, and without the other one).
+
+        Where threads read by turns without a pause, there would never be a moment for the fork at which nobody does.
+        Who reads already may read more: the fork waits for that.
+        """
+        if self._is_forking and threading.get_ident() not in self._readers:
+            self._reader_left.wait_for(lambda: not self._is_forking, _FORK_SECONDS)
 
     def _give_back(self, connection: sqlite3.Connection | None, place: tuple[int, int]) -> None:
         """Keep a reading connection for the next reader, or close it (called without the lock).

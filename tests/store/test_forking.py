@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mirascope_ops.store import recorder
+from mirascope_ops.store import connections, recorder
 from mirascope_ops.store.records import SpanQuery
 from mirascope_ops.store.sqlite import SqliteStore
 
@@ -198,6 +198,56 @@ def test_a_child_that_leaves_a_reading_of_the_parents_keeps_it_out_of_its_own(pa
     reading.__exit__(None, None, None)
 
     assert names(store) == names_elsewhere(path) == ["before", "child"]
+
+
+def test_a_fork_goes_before_those_who_have_yet_to_read(store, make, monkeypatch):
+    monkeypatch.setattr(connections, "_FORK_SECONDS", 60.0)
+    store.write([make.span(name="before")])
+    stop, began = threading.Event(), []
+
+    def read() -> None:
+        while not stop.is_set():
+            with store._connections.reading():
+                began.append(None)
+                time.sleep(0.05)
+
+    readers = [threading.Thread(target=read) for _ in range(8)]  # at every moment somebody reads
+    for reader in readers:
+        reader.start()
+    while len(began) < 2 * len(readers):
+        time.sleep(0.01)
+    before = len(began)
+
+    child = forked(lambda: None)
+
+    meanwhile = len(began) - before
+    stop.set()
+    for reader in readers:
+        reader.join(HANGS)
+    assert ended_well(child)
+    assert meanwhile <= 2 * len(readers)
+
+
+def test_those_who_read_within_a_reading_are_not_held_back_by_a_fork(store, make):
+    store.write([make.span(name="before")])
+    waiting, found = threading.Event(), []
+
+    def read() -> None:
+        with store._connections.reading():
+            waiting.set()
+            while not store._connections._is_forking:
+                time.sleep(0.001)
+            found.extend(names(store))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    waiting.wait(HANGS)
+
+    child = forked(lambda: None)
+
+    reader.join(HANGS)
+    assert ended_well(child)
+    assert found == ["before"]
 
 
 def test_families_that_write_read_and_fork_at_once_lose_and_double_nothing(path, store, make):
