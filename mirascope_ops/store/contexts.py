@@ -95,8 +95,9 @@ class Contexts:
         connection: The file.
 
     Example:
-        >>> import sqlite3
-        >>> Contexts(sqlite3.connect(":memory:")).columns([], [])["name"]
+        >>> import contextlib, sqlite3
+        >>> with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        ...     Contexts(connection).columns([], [])["name"]
         []
     """
 
