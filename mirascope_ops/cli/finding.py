@@ -11,6 +11,7 @@ from mirascope_ops.exceptions import NotFoundError
 from mirascope_ops.reading import get_session, get_trace
 from mirascope_ops.spanset import SpanSet
 from mirascope_ops.store import recorder
+from mirascope_ops.store.digits import SPAN_DIGITS, TRACE_DIGITS
 from mirascope_ops.store.records import SessionQuery, SpanQuery
 from mirascope_ops.views.escape import one_line
 from mirascope_ops.views.format import date, plural
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from mirascope_ops.sessionset import Session
     from mirascope_ops.spanset import StoredTrace
 
-_TRACE_DIGITS: Final = 32
-_SPAN_DIGITS: Final = 16
 _LEAST: Final = 4  # digits of a trace or span id: fewer would fit a good part of a large store
 _SHOWN: Final = 10
 _HEX: Final = frozenset("0123456789abcdef")
@@ -62,18 +61,18 @@ def find(given: str) -> Session | StoredTrace | FoundSpan:
         return get_session(given)
     digits = given.strip().lower()
     is_hex = len(digits) >= _LEAST and _HEX.issuperset(digits)
-    if is_hex and len(digits) == _TRACE_DIGITS and store.spans(SpanQuery(trace_ids=[digits])):
+    if is_hex and len(digits) == TRACE_DIGITS and store.spans(SpanQuery(trace_ids=[digits])):
         return get_trace(digits)
-    if is_hex and len(digits) == _SPAN_DIGITS and (spans := _spans(digits)):
+    if is_hex and len(digits) == SPAN_DIGITS and (spans := _spans(digits)):
         return _one_span(given, spans)
     sessions = _sessions(given)
-    traces = _traces(digits) if is_hex and len(digits) < _TRACE_DIGITS else []
+    traces = _traces(digits) if is_hex and len(digits) < TRACE_DIGITS else []
     if sessions or traces:
         if len(sessions) + len(traces) > 1:
             noun = "session" if not traces else "trace" if not sessions else "session and trace"
             raise AmbiguousError(noun, given, [*sessions, *traces])
         return get_session(sessions[0][0]) if sessions else get_trace(traces[0][0])
-    if is_hex and len(digits) < _SPAN_DIGITS and (spans := _spans(digits)):
+    if is_hex and len(digits) < SPAN_DIGITS and (spans := _spans(digits)):
         return _one_span(given, spans)
     raise NotFoundError(_nothing(given, digits))
 

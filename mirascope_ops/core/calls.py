@@ -36,9 +36,8 @@ def close_call(span: Span, site: CallSite, result: Any) -> None:
     output: Any = None
     try:
         policy, wanted = capture.policy, site.captures_result
-        if result is None or wanted is False:
-            pass
-        elif policy.longest_as_is >= 0 or wanted or policy.enabled:
+        # Where something may be kept as it is the policy is enabled, and that is told without asking a property.
+        if result is not None and (policy.longest_as_is >= 0 or policy.enabled if wanted is None else wanted):
             if type(result) is dict:
                 output = capture.dump_dict(result)  # pyright: ignore[reportUnknownArgumentType] - whatever it holds
             elif type(result) in _others or (kind := responses.kind_of(result)) is None:

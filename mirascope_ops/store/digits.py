@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Self, overload
+from typing import Final, Self, overload
+
+TRACE_DIGITS: Final = 32
+SPAN_DIGITS: Final = 16
+"""How many hexadecimal digits OpenTelemetry's ids have."""
 
 
 class Digits(Sequence[str | None]):

@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanKind
 from mirascope_ops.core.ended import assemble
 from mirascope_ops.store import codec, masked
 from mirascope_ops.store.batch import SpanBatch
-from mirascope_ops.store.digits import Digits
+from mirascope_ops.store.digits import SPAN_DIGITS, TRACE_DIGITS, Digits
 from mirascope_ops.store.ended_attributes import Parts, Sessions, attributes_of
 from mirascope_ops.store.records import EventRecord, LinkRecord, RunRecord, SpanRecord
 from mirascope_ops.store.same import Same, shared
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 _KINDS: Final = {kind: kind.name.lower() for kind in SpanKind}
 _NOTHING: Final = (None, None, None)
-_TRACE_DIGITS, _SPAN_DIGITS = 32, 16
 _STATUSES: Final = ("unset", "ok", "error")
 _note: Final[Callable[[Notes], tuple[Any, ...]]] = attrgetter("code", "message", "extra", "events", "links")
 
@@ -133,8 +132,8 @@ def batch_of_ended(spans: Sequence[EndedSpan], resources: codec.Resources) -> Sp
     return SpanBatch(
         (
             _trace_ids(traces),
-            Digits(_span_digits(ids), _SPAN_DIGITS),
-            Digits(_span_digits(parents), _SPAN_DIGITS, _zeros(parents)),
+            Digits(_span_digits(ids), SPAN_DIGITS),
+            Digits(_span_digits(parents), SPAN_DIGITS, _zeros(parents)),
             _each(names, codec.clean),
             kinds,
             array("q", starts),  # fails where one is no time
@@ -161,8 +160,8 @@ def _noted(notes: Sequence[Notes]) -> Sequence[Sequence[Any]]:
 
 
 def _trace_ids(numbers: Sequence[int]) -> Digits:
-    known = {number: f"{number:0{_TRACE_DIGITS}x}" for number in set(numbers)}
-    return Digits("".join(map(known.__getitem__, numbers)).encode(), _TRACE_DIGITS)
+    known = {number: f"{number:0{TRACE_DIGITS}x}" for number in set(numbers)}
+    return Digits("".join(map(known.__getitem__, numbers)).encode(), TRACE_DIGITS)
 
 
 def _span_digits(numbers: Sequence[int]) -> bytes:

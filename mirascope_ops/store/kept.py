@@ -17,6 +17,7 @@ from mirascope_ops.core import guard
 from mirascope_ops.core.ended import END, NOTES, SPAN, STAMP, START, TRACE, EndedSpan
 from mirascope_ops.store import codec, waiting
 from mirascope_ops.store.batch import SpanBatch, batch_of_kept_records
+from mirascope_ops.store.digits import SPAN_DIGITS, TRACE_DIGITS
 from mirascope_ops.store.ended import batch_of_ended, span_record
 from mirascope_ops.store.records import SpanRecord
 
@@ -27,8 +28,6 @@ Kept = SpanRecord | EndedSpan
 Key = int | tuple[str, str]
 """A span's trace id and span id; as one number, of 192 bits, where they are what OpenTelemetry's are."""
 TraceKey = int | str
-
-_TRACE_DIGITS, _SPAN_DIGITS = 32, 16
 
 
 def plain(span: SpanRecord) -> SpanRecord:
@@ -81,13 +80,13 @@ def by_key(spans: Sequence[Kept]) -> dict[Key, Kept]:
 
 def key_of_ids(trace_id: str, span_id: str) -> Key:
     """Give what identifies the span with these ids."""
-    trace, span = trace_key(trace_id), _number(span_id, _SPAN_DIGITS)
+    trace, span = trace_key(trace_id), _number(span_id, SPAN_DIGITS)
     return (trace_id, span_id) if isinstance(trace, str) or span is None else trace << 64 | span
 
 
 def trace_key(trace_id: str) -> TraceKey:
     """Give what identifies a trace: its number where the id is one of OpenTelemetry's."""
-    number = _number(trace_id, _TRACE_DIGITS)
+    number = _number(trace_id, TRACE_DIGITS)
     return trace_id if number is None else number
 
 

@@ -17,12 +17,11 @@ from mirascope_ops.analysis.rows import SLOT, Kind, SpanRow, Status
 from mirascope_ops.analysis.table import SpanTable, spans_at
 from mirascope_ops.analysis.tree import lineage
 from mirascope_ops.store import codec
+from mirascope_ops.store.digits import SPAN_DIGITS, TRACE_DIGITS
 from mirascope_ops.store.same import Same
 from mirascope_ops.views.timeline_columns import (
     FIRST,
     LAST,
-    SPAN_DIGITS,
-    TRACE_DIGITS,
     Fields,
     coded,
     dictionary,

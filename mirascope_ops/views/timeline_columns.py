@@ -17,6 +17,7 @@ from mirascope_ops._optional import require
 from mirascope_ops.analysis.rows import SLOT, SpanRow
 from mirascope_ops.analysis.table import ENCODED, SpanTable
 from mirascope_ops.analysis.texts import Same, Texts
+from mirascope_ops.store.digits import SPAN_DIGITS
 from mirascope_ops.views.escape import one_line
 from mirascope_ops.views.timeline_threads import HINT, said_by, thread_of
 
@@ -25,10 +26,8 @@ if TYPE_CHECKING:
 
 NAME_LIMIT: Final = 200
 FIRST, LAST = -(2**63), 2**63 - 1
-SPAN_DIGITS: Final = 16
-TRACE_DIGITS: Final = 32
 _NO_ID: Final = "0" * SPAN_DIGITS
-_MIX: Final = 0x9E3779B97F4A7C15
+MIX: Final = 0x9E3779B97F4A7C15
 _AT_ONCE: Final = 256
 _READ: Final = {
     field: itemgetter(SLOT[field])
@@ -111,7 +110,7 @@ def identified(np: Any, ids: Sequence[str] | Texts, digits: int) -> Any:
     if digits == SPAN_DIGITS:
         return words
     # An odd factor: what differs in one half only stays different.
-    return words[::2] * np.uint64(_MIX) + words[1::2]
+    return words[::2] * np.uint64(MIX) + words[1::2]
 
 
 def identified_or_zero(np: Any, ids: Sequence[str | None]) -> tuple[Any, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops._optional import require
+from mirascope_ops.store.digits import SPAN_DIGITS, TRACE_DIGITS
 from mirascope_ops.views.timeline_columns import (
-    SPAN_DIGITS,
-    TRACE_DIGITS,
+    MIX,
     Fields,
     identified,
     identified_or_zero,
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 FIELDS: Final = ("trace_id", "span_id", "parent_id")
 _SLOTS: Final = 2**20
-_MIX: Final = 0x9E3779B97F4A7C15
 
 
 class SpanKeys:
@@ -40,7 +39,7 @@ class SpanKeys:
         traces = identified(np, given["trace_id"], TRACE_DIGITS) if given.number else None
         self._are_ids = traces is not None
         self.traces = numbers_of(np, given["trace_id"])[1].astype(np.uint64) if traces is None else traces
-        mixed = self.traces * np.uint64(_MIX)
+        mixed = self.traces * np.uint64(MIX)
         ids = identified(np, given["span_id"], SPAN_DIGITS) if given.number else None
         named, told = identified_or_zero(np, given["parent_id"]) if given.number else (None, None)
         self._are_told: Any = told
@@ -55,7 +54,7 @@ class SpanKeys:
         if not self._are_ids:
             return None
         # What is left of a product is spread evenly, also of numbers that were counted.
-        return (self.traces * np.uint64(_MIX)) >> np.uint64(32) < np.uint64(int(min(1.0, max(0.0, part)) * 2**32))
+        return (self.traces * np.uint64(MIX)) >> np.uint64(32) < np.uint64(int(min(1.0, max(0.0, part)) * 2**32))
 
     def add_callers(self, chosen: Any, most: int, levels: int) -> None:
         """Choose what called the chosen spans.

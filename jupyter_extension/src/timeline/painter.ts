@@ -7,7 +7,7 @@ import { type Band, HEAD, MINIMAP, ROW, TOP } from "./layout.ts";
 import { minimap } from "./minimap.ts";
 import { grid, ruler } from "./ruler.ts";
 import { type Scene, xOf } from "./scene.ts";
-import { lowerBound } from "./spans.ts";
+import { isPart, lowerBound } from "./spans.ts";
 
 const MOST_LINKS = 3000;
 export const BAR = 8; // width of the scroll bar
@@ -84,11 +84,11 @@ export class Painter {
     let x = 28 + labels.width(name);
     context.font = theme.font("11px");
     context.fillStyle = theme.ink2;
-    const isPart = scene.spans.count < scene.spans.of;
-    const spans = isPart ? "" : `${count(group.spans)} ${group.spans === 1 ? "span" : "spans"}`;
+    const part = isPart(scene.spans);
+    const spans = part ? "" : `${count(group.spans)} ${group.spans === 1 ? "span" : "spans"}`;
     context.fillText(spans, x, middle);
     x += labels.width(spans) + 10;
-    if (group.errors && !isPart) {
+    if (group.errors && !part) {
       context.fillStyle = theme.error;
       context.fillText(`✕ ${count(group.errors)}`, x, middle);
     }

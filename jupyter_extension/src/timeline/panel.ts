@@ -6,7 +6,7 @@ import { element, icon } from "./dom.ts";
 import type { Flame } from "./flame.ts";
 import { count, date, duration, offset, plural, tokenFlow, usd } from "./format.ts";
 import { patchChildren } from "./patch.ts";
-import { NO_TOKENS, type Spans } from "./spans.ts";
+import { isPart, NO_TOKENS, type Spans } from "./spans.ts";
 import type { Stats } from "./stats.ts";
 import { KINDS, type Theme } from "./theme.ts";
 
@@ -22,14 +22,13 @@ export class Panel {
   overview(spans: Spans, all: Stats, mode: Mode, theme: Theme): void {
     const sessions = spans.sessions.filter(Boolean).length;
     // Sums of a few would be taken for those of all.
-    const sums: Row[] =
-      spans.count < spans.of
-        ? [["Spans", `${count(spans.count)} of ${count(spans.of)}`]]
-        : [
-            ...(sessions ? ([["Sessions", count(sessions)]] as Row[]) : []),
-            ["Traces", count(spans.traces)],
-            ...figures(all),
-          ];
+    const sums: Row[] = isPart(spans)
+      ? [["Spans", `${count(spans.count)} of ${count(spans.of)}`]]
+      : [
+          ...(sessions ? ([["Sessions", count(sessions)]] as Row[]) : []),
+          ["Traces", count(spans.traces)],
+          ...figures(all),
+        ];
     this.show(
       "all",
       element("h4", {}, "Timeline"),
@@ -64,7 +63,7 @@ export class Panel {
       "range",
       element("h4", {}, "Selection"),
       note(`${offset(from)} to ${offset(to)}`),
-      spans.count < spans.of && note(`Of ${count(spans.count)} of ${count(spans.of)} spans`),
+      isPart(spans) && note(`Of ${count(spans.count)} of ${count(spans.of)} spans`),
       table([["Length", duration(to - from)], ...figures(found)]),
       found.names.length > 0 && names(found),
       found.more > 0 && note(`${plural(found.more, "more name")}`),

@@ -103,6 +103,11 @@ export function unpacked<Told extends object>(bytes: Uint8Array): { header: Told
   return { header, column };
 }
 
+/** Whether these are a first picture: some of the spans that there are. */
+export function isPart(spans: Spans): boolean {
+  return spans.count < spans.of;
+}
+
 /** Reads all spans. Their columns stay views of the given bytes, which are copied only where they are not aligned. */
 export function decode(bytes: Uint8Array): Spans {
   return done(decoding(bytes));

@@ -17,7 +17,7 @@ import { Painter } from "./painter.ts";
 import { Panel } from "./panel.ts";
 import type { Scene } from "./scene.ts";
 import { type Matches, search } from "./search.ts";
-import { decode, decoding, type Spans } from "./spans.ts";
+import { decode, decoding, isPart, type Spans } from "./spans.ts";
 import { type Stats, stats, totals } from "./stats.ts";
 import { readTheme, type Theme, watchTheme } from "./theme.ts";
 import { type Controls, Toolbar, type View } from "./toolbar.ts";
@@ -133,7 +133,7 @@ export class Timeline implements Stage, Controls {
 
   /** Whether what is shown is a first picture, of which places mean nothing to the other side. */
   get isPart(): boolean {
-    return this.all !== undefined && this.all.count < this.all.of;
+    return this.all !== undefined && isPart(this.all);
   }
 
   /** Shows a payload; a later one keeps the window and what is chosen where it can. */
