@@ -11,7 +11,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from mirascope_ops.receiver.answers import Encoding
-from mirascope_ops.receiver.membership import in_session
+from mirascope_ops.receiver.membership import accepted, in_session
 from mirascope_ops.store import masked, otlp, otlp_json_reading, otlp_protobuf
 from mirascope_ops.store.collection import uncollected
 from mirascope_ops.store.records import AnnotationRecord, RunRecord, SpanRecord
@@ -107,7 +107,10 @@ def _read(data: bytes, encoding: Encoding, problems: list[str], problem: Any) ->
     resources: dict[int, tuple[Any, Mapping[str, Any]]] = {}
     for one in found:
         if isinstance(one, RunRecord):
-            runs.append(masked.run(one))
+            if all(accepted(each) for each in (one.session_id, one.parent_session_id) if each is not None):
+                runs.append(masked.run(one))
+            else:
+                problems.append(f"an entry into session {one.session_id!r:.100}: no session has such an id")
             continue
         span = one.record
         fault = _fault(span)

@@ -52,8 +52,8 @@ def in_session(span: SpanRecord) -> SpanRecord:
 
 
 def _session_of(span: SpanRecord) -> str | None:
-    if span.session_id is not None and (accepted := _accepted(span.session_id)):
-        return accepted
+    if span.session_id is not None and (found := accepted(span.session_id)):
+        return found
     for attributes in (span.attributes, span.resource):
         if not _TOLD.isdisjoint(attributes) and (found := _id_in(attributes)):
             return found
@@ -63,19 +63,20 @@ def _session_of(span: SpanRecord) -> str | None:
 def _id_in(attributes: Mapping[str, Any]) -> str | None:
     for key, source in _SOURCES.items():
         told = type(attributes.get(key)) in _IDS
-        if told and (found := source.gather(attributes)) and (accepted := _accepted(str(found))):
-            return accepted
+        if told and (value := source.gather(attributes)) and (found := accepted(str(value))):
+            return found
     for name in _HEADERS:
         value = attributes.get(name)
         sent = cast("list[Any]", value)[:1] if isinstance(value, list) else [value]
         for each in sent:
-            if isinstance(each, str) and (accepted := _accepted(decode_id(each))):
-                return accepted
+            if isinstance(each, str) and (found := accepted(decode_id(each))):
+                return found
     return None
 
 
 @lru_cache(maxsize=1024)
-def _accepted(session_id: str) -> str | None:
+def accepted(session_id: str) -> str | None:
+    """Give a session's id if `ops.session` would accept it; else None."""
     try:
         return check_id(session_id)
     except OpsError:

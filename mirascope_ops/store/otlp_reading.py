@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from mirascope_ops.core import attributes as keys
@@ -12,12 +13,13 @@ from mirascope_ops.store.otlp import KINDS, PREFIX, Exported, status_of, text_in
 from mirascope_ops.store.records import AnnotationRecord, EventRecord, LinkRecord, SpanRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from mirascope_ops.store.otlp import Resources, Scope, WireEvent, WireLink, WireSpan
 
 # Lengths of ids that protobuf's own JSON writes, as base64: 16 bytes and 8.
 _BASE64_LENGTHS: Final = {32: 24, 16: 12}
+_STATUSES: Final = (*otlp.STATUSES, "open", "interrupted")
 _DROPPED: Final = (otlp.DROPPED_ATTRIBUTES, otlp.DROPPED_EVENTS, otlp.DROPPED_LINKS)
 
 
@@ -85,7 +87,7 @@ def _marked(
         span_kind=marks.text("span_kind", kind) or kind,
         start=marks.number("start", wire.start),
         end=end,
-        status=marks.text("status", status_of(wire.code, end)) or "unset",
+        status=marks.status(status_of(wire.code, end)),
         status_message=wire.message,
         session_id=marks.text("session_id", text_in(attributes, keys.SESSION_ID)),
         run_id=marks.text("run_id", None),
@@ -129,15 +131,32 @@ class _Marks:
     def number(self, field: str, default: int) -> int:
         return int(self._found[field]) if self._found and field in self._found else default
 
+    def status(self, default: str) -> str:
+        found = self.text("status", None) or default
+        if found not in _STATUSES:
+            raise ValueError(f"{PREFIX}status is {found!r:.40}, expected one of {', '.join(_STATUSES)}")
+        return found
+
     def annotations(self, trace_id: str, span_id: str) -> Sequence[AnnotationRecord]:
         told = self._found.get("annotations", ())
-        found: list[AnnotationRecord] = []
-        for one in cast("list[Any]", codec.decode(told) if isinstance(told, str) else told):
-            label, reasoning, tags, metadata = (one.get(key) for key in ("label", "reasoning", "tags", "metadata"))
-            found.append(
-                AnnotationRecord(trace_id, span_id, int(one["time"]), label, reasoning, tags or [], metadata or {})
-            )
-        return found or ()
+        listed = cast("list[Any]", codec.decode(told) if isinstance(told, str) else told)
+        return [_annotation(one, trace_id, span_id) for one in listed] or ()
+
+
+def _annotation(told: Any, trace_id: str, span_id: str) -> AnnotationRecord:
+    """Read a judgement; one that no view could show is none, or it would spoil whatever it is shown with."""
+    if not isinstance(told, Mapping):
+        raise ValueError(f"{PREFIX}annotations holds {type(told).__name__}, expected objects")  # noqa: TRY004 - it is data
+    fields = cast("Mapping[str, Any]", told)
+    label, reasoning = fields.get("label"), fields.get("reasoning")
+    tags: Any = fields.get("tags") or []
+    metadata: Any = fields.get("metadata") or {}
+    texts = isinstance(label, str | None) and isinstance(reasoning, str | None)
+    if not (texts and isinstance(tags, list) and all(isinstance(tag, str) for tag in cast("list[Any]", tags))):
+        raise ValueError(f"{PREFIX}annotations holds a label, a reasoning or tags that are no text")
+    if not isinstance(metadata, Mapping):
+        raise ValueError(f"{PREFIX}annotations holds metadata that is no object")  # noqa: TRY004 - it is data
+    return AnnotationRecord(trace_id, span_id, int(fields["time"]), label, reasoning, tags, metadata)
 
 
 def _natives(wire: WireSpan) -> dict[str, Any]:
@@ -182,7 +201,11 @@ def _link(wire: WireLink) -> LinkRecord:
     for key, value in ((otlp.DROPPED_ATTRIBUTES, wire.dropped), (otlp.TRACE_STATE, wire.trace_state)):
         if value:
             attributes.setdefault(key, value)
-    trace_id, span_id = marks.get("trace_id", _id(wire.trace_id, 32)), marks.get("span_id", _id(wire.span_id, 16))
+    told = _Marks(marks)
+    trace_id, span_id = (
+        told.text(field, _id(given, digits)) or ""
+        for field, given, digits in (("trace_id", wire.trace_id, 32), ("span_id", wire.span_id, 16))
+    )
     return LinkRecord(trace_id, span_id, attributes)
 
 

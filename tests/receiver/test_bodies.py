@@ -196,6 +196,53 @@ def test_what_our_own_stores_send_comes_with_its_entries_and_annotations():
     assert "sk-secret" not in repr(found)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("status", "bogus"),
+        ("annotations", '[{"time":1,"tags":[5]}]'),
+        ("annotations", '[{"time":1,"tags":"pass"}]'),
+        ("annotations", '[{"time":1,"label":{}}]'),
+        ("annotations", '[{"time":1,"reasoning":7}]'),
+        ("annotations", '[{"time":1,"metadata":[1]}]'),
+        ("annotations", "[1]"),
+    ],
+)
+def test_what_only_our_own_stores_send_is_looked_at_before_it_spoils_what_shows_it(field, value):
+    marked = {"attributes": attributes(**{f"mirascope.ops.record.{field}": value})}
+
+    found = read(request(marked, {"name": "good"}))
+
+    assert [span.name for span in found.spans] == ["good"]
+    assert (found.rejected, found.annotations) == (1, [])
+    assert f"mirascope.ops.record.{field}" in found.problem
+
+
+def test_a_link_to_an_id_that_is_no_text_is_none():
+    link = {"traceId": TRACE, "spanId": "1" * 16}
+    odd = [{"key": "mirascope.ops.record.trace_id", "value": {"intValue": "5"}}]
+
+    found = read(request({"links": [{**link, "attributes": odd}]}, {"name": "good", "links": [link]}))
+
+    assert [span.name for span in found.spans] == ["good"]
+
+
+@pytest.mark.parametrize("odd", ["", "x" * 257, "\x1b[2J"])
+def test_an_entry_into_a_session_that_none_can_be_called_is_left_out(odd):
+    run = {"run_id": "r", "session_id": "s", "start": 1, "attributes": {}}
+    told = [{**run, "session_id": odd}, {**run, "parent_session_id": odd}, run]
+    body = request({"name": "good"})
+    body["resourceSpans"].append(
+        {"resource": {"attributes": attributes(**{"mirascope.ops.record.runs": json.dumps(told)})}}
+    )
+
+    found = read(body)
+
+    assert [one.session_id for one in found.runs] == ["s"]
+    assert ([span.name for span in found.spans], found.rejected) == (["good"], 0)
+    assert "an entry into session" in found.problem
+
+
 SEEDS = [
     (Encoding.JSON, (DATA / "node.json").read_bytes()),
     (Encoding.JSON, (DATA / "collector.json").read_bytes()),
