@@ -77,6 +77,10 @@ class TracedMethod:
     def __dir__(self) -> list[str]:  # for completion in notebooks; Python's own looks at what `__class__` says
         return sorted({*dir(self.function), *dir(type(self))})
 
+    def __reduce__(self) -> Any:
+        # Found again by its name, as a function is: a static method is this object, wherever it is asked for.
+        return self.function.__qualname__
+
     def __repr__(self) -> str:
         return repr(self.function)
 
@@ -95,6 +99,15 @@ class TracedClassMethod(TracedMethod):
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return BoundTrace(self.function, type(instance) if owner is None else owner)
+
+    def __reduce__(self) -> Any:
+        # Only its class has it: it is asked for where the class itself is sent, as cloudpickle sends a notebook's.
+        return _class_method, (self.function,)
+
+
+def _class_method(function: Callable[..., Any]) -> TracedClassMethod:
+    """Unpickle a class method: by a function, because its class does not tell its module as classes do."""
+    return TracedClassMethod(function)
 
 
 class BoundTrace:

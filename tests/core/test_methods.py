@@ -335,11 +335,15 @@ def test_a_bound_method_may_be_pickled(name):
     assert callable(again.wrapped)
 
 
-@pytest.mark.parametrize("name", ["ask", "static_outside", "class_inside", "class_outside"])
+@pytest.mark.parametrize("name", ["ask", "static_outside", "static_inside", "class_inside", "class_outside"])
 def test_a_method_of_the_class_is_pickled_by_reference(name):
     method = getattr(Agent, name)
 
     assert pickle.loads(pickle.dumps(method)) == method
+
+
+def test_a_static_method_may_be_copied():
+    assert copy.copy(Agent.static_inside) is copy.deepcopy(Agent.static_inside) is Agent.static_inside
 
 
 def test_objects_with_traced_methods_may_be_copied():

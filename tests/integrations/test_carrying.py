@@ -85,6 +85,57 @@ def test_joblibs_processes_work_in_the_session_that_was_bound_and_lose_nothing(r
     assert read.strip() == "8 8 True"
 
 
+@pytest.mark.slow
+def test_joblibs_processes_work_with_methods_of_a_class_of_the_program_itself(run_python):
+    # Such a class is sent as it is: what the program itself defines, a notebook for one, nobody else can import.
+    printed = run_python(
+        """
+        from joblib import Parallel, delayed
+        from mirascope_ops import ops
+
+        class Worker:
+            @ops.trace
+            def method(self, number):
+                return "method", number
+
+            @ops.version
+            def versioned(self, number):
+                return "versioned", number
+
+            @classmethod
+            @ops.trace
+            def class_inside(cls, number):
+                return cls.__name__, number
+
+            @ops.trace
+            @classmethod
+            def class_outside(cls, number):
+                return cls.__name__, number
+
+            @ops.trace
+            @staticmethod
+            def static_outside(number):
+                return "static", number
+
+            @staticmethod
+            @ops.trace
+            def static_inside(number):
+                return "static", number
+
+        if __name__ == "__main__":
+            worker = Worker()
+            tasks = (worker.method, worker.versioned, worker.class_inside, Worker.class_outside, worker.static_outside,
+                     Worker.static_inside)
+            print(Parallel(n_jobs=2)(delayed(task)(number) for number, task in enumerate(tasks)))
+        """,
+        silent=False,
+    )
+
+    assert printed.strip() == str(
+        [("method", 0), ("versioned", 1), ("Worker", 2), ("Worker", 3), ("static", 4), ("static", 5)]
+    )
+
+
 # -- anyio ------------------------------------------------------------------------------------------------
 
 
