@@ -39,7 +39,7 @@ def _ids(
     from mirascope_ops.cli.opening import opened
 
     try:
-        with context.scope(cleanup=False), opened():  # what --store says is known by the context
+        with context.scope(cleanup=False), opened(copy=False):  # what --store says is known by it
             found = [pair for source in sources for pair in source(incomplete)]
     except Exception:  # noqa: BLE001 - whatever is wrong with the store, a tab key is no place to tell
         return []

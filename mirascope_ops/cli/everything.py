@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from mirascope_ops.store.records import SessionQuery, SpanQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from mirascope_ops.analysis.table import SpanTable
     from mirascope_ops.recording import Recording
@@ -45,7 +45,7 @@ class Everything:
         found = self._store.sessions(SessionQuery(since=self._since, until=self._until))
         return self._store.runs([session.session_id for session in found])
 
-    def records(self) -> Iterator[Exported]:
+    def records(self) -> Generator[Exported]:
         """Give the spans as they were recorded, by start, with what was said about them."""
         from mirascope_ops.store.otlp import Exported
 
@@ -58,7 +58,7 @@ class Everything:
                 self.count += 1
                 yield Exported(record, about.get((record.trace_id, record.span_id), ()))
 
-    def parts(self) -> Iterator[SpanTable]:
+    def parts(self) -> Generator[SpanTable]:
         """Give the spans as they read within their traces, traces in the order of their beginnings.
 
         All spans are gone through to learn of their traces, which are read when some have been found.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -139,18 +139,20 @@ def _write_everything(everything: Everything, file: str, chosen: str, total: int
     from mirascope_ops.analysis import parquet
     from mirascope_ops.store import otlp_file
 
+    # Closed here, whatever happens: who still reads when the store is closed is a matter of when it is collected.
     if chosen in _STREAMED:
         format_: Any = _STREAMED[chosen]
-        if file == "-":
-            stream = binary_output()
-            for _, data in otlp_file.encoded(everything.records(), runs=everything.runs, format=format_):
-                stream.write(data)
-            stream.flush()
-        else:
-            otlp_file.write(file, everything.records(), runs=everything.runs, format=format_, total=total)
+        with closing(everything.records()) as records:
+            if file == "-":
+                stream = binary_output()
+                for _, data in otlp_file.encoded(records, runs=everything.runs, format=format_):
+                    stream.write(data)
+                stream.flush()
+            else:
+                otlp_file.write(file, records, runs=everything.runs, format=format_, total=total)
     elif chosen == "parquet":
-        with _file_for(file, chosen) as path:
-            parquet.write_parts(path, everything.parts(), runs=everything.runs, total=total)
+        with _file_for(file, chosen) as path, closing(everything.parts()) as parts:
+            parquet.write_parts(path, parts, runs=everything.runs, total=total)
     else:
         _write(everything.recording(), file, chosen)
 

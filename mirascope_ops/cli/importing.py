@@ -44,7 +44,7 @@ def import_command(files: tuple[str, ...], *, as_json: bool) -> None:
     from mirascope_ops.views.escape import visible
 
     failed = 0
-    with opened(create=True) as active:
+    with opened(create=True, copy=False) as active:
         merge = Merge(active.store)
         for file in files:
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from mirascope_ops.cli.options import store_setting
@@ -45,23 +45,32 @@ def store_path(*, create: bool = False) -> Path:
 
 
 @contextmanager
-def opened(*, create: bool = False) -> Generator[Recorder]:
+def opened(*, create: bool = False, copy: bool = True) -> Generator[Recorder]:
     """Have look-ups and `ops.store` work on the store's file inside this block.
 
     No thread looks after it meanwhile: a command that reads deletes nothing that is too old.
 
     Args:
         create: Whether to make the file where it is not there.
+        copy: Whether a copy will do where the file cannot be written: to read.
 
     Raises:
         ConfigurationError: The setting is no place, or the retention in the environment means nothing.
         StoreError: There is no such file, or it cannot be opened.
     """
+    from mirascope_ops.cli.copying import copied, reason_for_copy
     from mirascope_ops.store import recorder, retention
     from mirascope_ops.store.rescue import Rescue
+    from mirascope_ops.views.escape import visible
 
     rescue = Rescue(store_path(create=create), retention.from_environment())
-    with recorder.replaced(recorder.Recorder(rescue.opened(), rescue=rescue)) as active:
+    with ExitStack() as stack:
+        if copy and (reason := reason_for_copy(rescue)):
+            print_note(visible(f"Note: {reason}: a copy is read."))
+            store = stack.enter_context(copied(rescue))
+            yield stack.enter_context(recorder.replaced(recorder.Recorder(store, rescue=rescue)))
+            return
+        active = stack.enter_context(recorder.replaced(recorder.Recorder(rescue.opened(), rescue=rescue)))
         if any(place.exists() for place in rescue.places):
             active.gather()
         yield active

@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 @store_option
 def stats_command(*, as_json: bool) -> None:
     """Say what the store holds, where, and for how long."""
+    from dataclasses import replace
+
     from mirascope_ops import store
     from mirascope_ops.cli.told import stats_data
+    from mirascope_ops.store.location import is_private
     from mirascope_ops.views.escape import visible
 
-    with opened():
+    with opened() as active:
         found = store.stats()
+        if active.rescue is not None:  # also where a copy of it is read
+            path = active.rescue.path
+            found = replace(found, path=path, private=is_private(path))
     if as_json:
         print_json(stats_data(found))
     else:
@@ -44,7 +50,7 @@ def delete_command(sessions: tuple[str, ...], *, yes: bool) -> None:
     from mirascope_ops.views.format import plural
     from mirascope_ops.views.text_trace import name_text
 
-    with opened():
+    with opened(copy=False):
         found = [
             find_session(session, whole=True) for session in dict.fromkeys(sessions)
         ]  # all, before the first one goes
@@ -69,7 +75,7 @@ def purge_command(days: str | None, size: str | None, archive: str | None, *, ye
     from mirascope_ops import store
     from mirascope_ops.views.format import plural
 
-    with opened():
+    with opened(copy=False):
         kept = store.retain(days=days, size=size, archive=archive)
         if yes or _agreed(f"Delete what is beyond {kept}?"):
             print_line(f"Deleted {plural(store.purge(), 'span')}.")
@@ -83,7 +89,7 @@ def vacuum_command() -> None:
     from mirascope_ops.store.protocol import size_text
     from mirascope_ops.views.escape import visible
 
-    with opened():
+    with opened(copy=False):
         before = store.stats().bytes
         store.vacuum()
         after = store.stats()

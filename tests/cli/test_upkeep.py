@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+from cli_samples import trace
+from sample_records import T0
+
+from mirascope_ops.store import location
 from mirascope_ops.store.records import SpanQuery
+from mirascope_ops.store.rescue import Rescue
 from mirascope_ops.store.sqlite import SqliteStore
 
 
@@ -156,3 +168,134 @@ def test_what_waits_in_a_rescue_file_is_found(cli, store, tmp_path):
     kept = SqliteStore(store)
     assert len(kept.spans(SpanQuery())) == 8
     kept.close()
+
+
+# -- a store that can be read only: of another user, in a backup, on a full disk -----------------------------------
+
+
+@pytest.fixture
+def unwritable(monkeypatch):
+    """Make a folder, and what is in it, one that cannot be written, also for who may write everything."""
+
+    def make(folder):
+        access = os.access
+
+        def told(path, mode, **options):
+            return not (mode & os.W_OK and folder in (Path(path), Path(path).parent)) and access(path, mode, **options)
+
+        monkeypatch.setattr(os, "access", told)
+
+    return make
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    """A folder on this machine's disk for what cannot be kept in its place."""
+    folder = tmp_path / "var" / "local"
+    monkeypatch.setattr(location, "local_folder", lambda: folder)
+    return folder
+
+
+def content_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "command", [["sessions"], ["traces"], ["show", "user-1"], ["export", "-"], ["export", "-", "user-2"]], ids=" ".join
+)
+def test_a_store_that_cannot_be_written_is_read_and_left_as_it_is(cli, store, unwritable, command):
+    store.with_name("spans.db.lock").unlink()
+    expected = cli(*command)
+    before = content_of(store.parent)
+    unwritable(store.parent)
+
+    done = cli(*command)
+
+    assert (done.code, done.out) == (0, expected.out)
+    assert f"{store} cannot be written: a copy is read." in done.err
+    assert content_of(store.parent) == before
+
+
+def test_stats_name_the_store_of_which_a_copy_is_read(cli, store, unwritable):
+    unwritable(store.parent)
+
+    done = cli("stats", "--json")
+
+    assert done.records[0]["path"] == str(store)
+    assert done.records[0]["spans"] == 8
+
+
+@pytest.mark.parametrize(
+    "command", [["delete", "user-1", "--yes"], ["purge", "--yes"], ["vacuum"], ["import", "-"]], ids=" ".join
+)
+def test_what_would_change_a_store_that_cannot_be_written_fails(cli, store, unwritable, command):
+    before = content_of(store.parent)
+    unwritable(store.parent)
+
+    done = cli(*command, stdin=b"{}")
+
+    assert done.code == 1
+    assert "must be writable" in done.err
+    assert content_of(store.parent) == before
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_what_was_kept_elsewhere_is_read_with_a_store_that_cannot_be_written(cli, store, unwritable, elsewhere, exists):
+    assert Rescue(store).places[1].parent == elsewhere
+    place = Rescue(store).places[1]
+    with closing(SqliteStore(place)) as kept:
+        kept.write([*trace("e1", "kept elsewhere", T0), *trace("e2", "open", T0, status="open")])
+    if not exists:
+        store.unlink()
+    unwritable(store.parent)
+
+    done = cli("traces", "--json")
+
+    assert done.code == 0
+    assert len(done.records) == (6 if exists else 2)
+    assert "kept elsewhere" in [record["name"] for record in done.records]
+    with closing(SqliteStore(place)) as kept:
+        assert len(kept.spans(SpanQuery())) == 4
+
+
+def test_where_there_is_no_room_to_take_back_what_was_kept_elsewhere_it_is_read_all_the_same(cli, store, monkeypatch):
+    with closing(SqliteStore(Rescue(store).places[0])) as kept:
+        kept.write(trace("e1", "kept elsewhere", T0))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+
+    done = cli("traces", "--json")
+
+    assert len(done.records) == 5
+    assert "There is no room" in done.err
+    assert Rescue(store).places[0].exists()
+
+
+def test_a_damaged_place_beside_a_store_that_cannot_be_written_costs_no_more_than_itself(cli, store, unwritable):
+    Rescue(store).places[0].write_bytes(b"damaged " * 1000)
+    unwritable(store.parent)
+
+    done = cli("traces", "--json")
+
+    assert (done.code, len(done.records)) == (0, 4)
+    assert f"what was kept in {Rescue(store).places[0]} is left out" in done.err
+
+
+def test_an_export_that_fails_leaves_nothing_that_reads_the_copy(store):
+    (store.parent / "spans.db.rescue").touch()
+    code = (
+        "import os, shutil, sys, types\n"
+        "shutil.disk_usage = lambda path: types.SimpleNamespace(free=-1)\n"
+        "from mirascope_ops.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--store", str(store), "export", "/dev/full", "--format", "otlp"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "Error: No space left on device"
+    assert "Traceback" not in done.stderr
