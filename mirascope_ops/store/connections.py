@@ -12,20 +12,26 @@ import os
 import sqlite3
 import threading
 import time
-from collections import Counter
-from typing import TYPE_CHECKING
+import weakref
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from mirascope_ops.core import guard
 from mirascope_ops.exceptions import StoreError
 from mirascope_ops.store import forking, location, schema
 from mirascope_ops.store.lock import FileLock
+from mirascope_ops.store.readers import Readers, ReadingEndedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
+    from mirascope_ops.store.readers import Reading
+
+_T = TypeVar("_T")
+
 PATIENCE = 30.0  # seconds
-_FORK_SECONDS = 5.0  # how long a fork waits for those who read in other threads
-_POOLED = 4  # idle reading connections that are kept
+_FORK_SECONDS = 5.0  # how long a fork waits for those who read in other threads, before it ends what they read
+_INTERRUPT_SECONDS = 0.02  # between two attempts to end it: what is between two statements feels none
 _LOG_PAGES = 4000  # the log is written back when it is this long (16 MB): four times as rarely as by default
 _CACHE_KIB = 32 * 1024  # the indexes over random ids want to stay in memory while they grow
 
@@ -89,66 +95,104 @@ class Connections:
         with self._lock, self._explained(), self._locked_writer() as connection:
             if not condition(connection):
                 return False
-            with self._pool_lock:
+            with self._readers.lock:
                 self._generation += 1
-                for each in (connection, *self._pool):
+                for each in (connection, *self._readers.idle):
                     each.close()
-                self._pool, self._writer, self._identity = [], None, None
+                self._readers.idle, self._writer, self._identity = [], None, None
             for suffix in ("-wal", "-shm", "", ".lock"):
                 with contextlib.suppress(OSError):  # on Windows, where somebody has it open
                     self._path.with_name(self._path.name + suffix).unlink()
         self.close()
         return True
 
+    def read(self, look: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Read one state of the file, whoever writes meanwhile.
+
+        Args:
+            look: Reads, by the connection that it is given, and changes nothing. Where this process forks meanwhile it
+                may be called once more.
+
+        Returns:
+            What `look` gave.
+        """
+        while True:
+            with contextlib.suppress(ReadingEndedError), self.reading() as connection:
+                return look(connection)
+
     @contextlib.contextmanager
     def reading(self) -> Generator[sqlite3.Connection]:
-        """Give a connection that sees one state of the file during the block, whoever writes meanwhile."""
+        """Give a connection that sees one state of the file during the block.
+
+        Raises:
+            ReadingEndedError: This process forked meanwhile, and what was to be read has to be read anew.
+        """
         self._check_process()
         with self._explained():
             if not self._is_current():
                 with self._lock:
                     self._current_writer()
-            with self._pool_lock:
-                self._let_a_fork_go_first()
-                connection = self._pool.pop() if self._pool else None
-                place = (self._pid, self._generation)
-                self._readers[threading.get_ident()] += 1
+            reading = self._readers.begin((self._pid, self._generation), _FORK_SECONDS)
             try:
-                if connection is None:
-                    connection = self._connect()
+                reading.connection = connection = reading.connection or self._connect()
                 try:
                     connection.execute("BEGIN")
                     yield connection
+                except sqlite3.Error as error:
+                    if reading.is_ended:
+                        raise ReadingEndedError from error
+                    raise
                 finally:
-                    if place[0] == os.getpid() and connection.in_transaction:
+                    if reading.place[0] == os.getpid() and not reading.is_ended and connection.in_transaction:
                         connection.execute("ROLLBACK")
             finally:
-                self._give_back(connection, place)
+                self._give_back(reading)
+
+    def pausing(self, connection: sqlite3.Connection) -> contextlib.AbstractContextManager[None]:
+        """Let somebody else run, for as long as it likes, while not all that `reading` is for has been read.
+
+        Args:
+            connection: The connection that was given.
+
+        Raises:
+            ReadingEndedError: At the block's end: this process forked meanwhile.
+        """
+        return self._readers.pausing(connection)
 
     def before_fork(self) -> None:
-        """Close what is open, and open nothing until `after_fork_in_parent`; waits for those who read meanwhile."""
-        until = time.monotonic() + _FORK_SECONDS
+        """Close what is open, and open nothing until `after_fork_in_parent`.
+
+        Those who read in other threads are waited for, and what takes them too long is ended.
+        """
+        begun = time.monotonic()
+        readers = self._readers
         while True:
             self._lock.acquire()  # first, as everywhere; and not while waiting: who reads may need it to end
-            self._pool_lock.acquire()
-            self._is_forking = True
-            others = self._readers.keys() - {threading.get_ident()}
-            if not others or time.monotonic() >= until:
+            readers.lock.acquire()
+            readers.announce_fork()
+            left = begun + _FORK_SECONDS - time.monotonic()
+            if not readers.others():
                 break
+            if left <= 0:
+                readers.interrupt()
+                if not readers.others(working=True):
+                    break
+                if left <= -self._patience:  # that long it may itself wait for another process
+                    guard.warn_once(f"fork {self._path}", _held_up(self._path, _FORK_SECONDS + self._patience))
+                    break
             self._lock.release()
-            self._reader_left.wait(until - time.monotonic())
-            self._pool_lock.release()
+            readers.wait(left if left > 0 else _INTERRUPT_SECONDS)
+            readers.lock.release()
         try:
-            self._close_idle()
+            self._close_idle(forking=True)
         except BaseException:
             self.after_fork_in_parent()
             raise
 
     def after_fork_in_parent(self) -> None:
         """Go on after `before_fork`."""
-        self._is_forking = False
-        self._reader_left.notify_all()
-        self._pool_lock.release()
+        self._readers.end_fork()
+        self._readers.lock.release()
         self._lock.release()
 
     def after_fork_in_child(self) -> None:
@@ -177,14 +221,10 @@ class Connections:
     def _start_anew(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.RLock()
-        self._pool_lock = threading.RLock()  # a reader never waits for a writer
         self._file_lock = FileLock(self._path.with_name(self._path.name + ".lock"), self._patience)
         self._writer: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
-        self._pool: list[sqlite3.Connection] = []
-        self._readers: Counter[int] = Counter()  # how often each thread reads now
-        self._reader_left = threading.Condition(self._pool_lock)
-        self._is_forking = False  # somebody forks, or waits for it until nobody reads
+        self._readers = Readers()
         self._generation = 0
         self._closed = False
 
@@ -197,10 +237,10 @@ class Connections:
 
     def _leave_to_parent(self) -> None:
         """Drop what was opened before the fork without closing it (called in the child, without the lock)."""
-        for connection in (self._writer, *self._pool):
+        for connection in (self._writer, *self._readers.idle):
             if connection is not None:
                 _keep_for_ever(connection)
-        self._writer, self._pool = None, []
+        self._writer, self._readers.idle = None, []
         self._file_lock.close()
 
     def _is_current(self) -> bool:
@@ -243,6 +283,7 @@ class Connections:
             f"{self._path.as_uri()}?mode=rw",  # never makes the file: `location.prepare` does, with its mode
             uri=True,
             timeout=self._patience,
+            factory=_Connection,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -257,53 +298,40 @@ class Connections:
             raise
         return connection
 
-    def _let_a_fork_go_first(self) -> None:
-        """Wait while another thread forks (called with the pool's lock, and without the other one).
-
-        Where threads read by turns without a pause, there would never be a moment for the fork at which nobody does.
-        Who reads already may read more: the fork waits for that.
-        """
-        if self._is_forking and threading.get_ident() not in self._readers:
-            self._reader_left.wait_for(lambda: not self._is_forking, _FORK_SECONDS)
-
-    def _give_back(self, connection: sqlite3.Connection | None, place: tuple[int, int]) -> None:
-        """Keep a reading connection for the next reader, or close it (called without the lock).
-
-        Args:
-            connection: The connection; None where none could be opened.
-            place: The process and the generation that it belongs to.
-        """
-        if place[0] != os.getpid():  # we are in a child, in a block that was entered before the fork
+    def _give_back(self, reading: Reading) -> None:
+        """Keep the connection of a reading for the next one, or close it (called without the lock)."""
+        readers, connection = self._readers, reading.connection
+        if reading.place[0] != os.getpid():  # we are in a child, in a block that was entered before the fork
             if connection is not None:
                 _keep_for_ever(connection)
             return
-        with self._pool_lock:
-            kept = connection is not None and place == (self._pid, self._generation) and len(self._pool) < _POOLED
-            if kept and connection is not None:
-                self._pool.append(connection)
+        with readers.lock:
+            kept = reading.place == (self._pid, self._generation) and readers.keep(reading)
         try:
             if not kept and connection is not None:
                 with self._lock, self._file_lock.held():
                     connection.close()
         finally:
-            with self._pool_lock:
-                reader = threading.get_ident()
-                self._readers[reader] -= 1
-                if not self._readers[reader]:
-                    del self._readers[reader]
-                self._reader_left.notify_all()
+            with readers.lock:
+                readers.leave(reading)
 
     def _release(self) -> None:
-        with self._pool_lock:
+        with self._readers.lock:
             self._close_idle()
 
-    def _close_idle(self) -> None:
-        """Close all connections but those that somebody reads from (called with both locks)."""
+    def _close_idle(self, *, forking: bool = False) -> None:
+        """Close all connections but those that somebody reads from (called with both locks).
+
+        Args:
+            forking: Close those too that are at rest between two statements.
+        """
         if self._writer is not None and self._writer.in_transaction:
             return  # this thread forks while it writes
         self._generation += 1
-        everything = [*self._pool, *([self._writer] if self._writer is not None else [])]
-        self._pool, self._writer, self._identity = [], None, None
+        everything = self._readers.idle + (self._readers.end_resting() if forking else [])
+        if self._writer is not None:
+            everything.append(self._writer)
+        self._readers.idle, self._writer, self._identity = [], None, None
         if everything:
             with self._file_lock.held():
                 for connection in everything:
@@ -326,12 +354,43 @@ class Connections:
             raise StoreError(_explanation(error, self._path, self._patience)) from error
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that is closed at once, whoever still holds a cursor of which not all rows were read.
+
+    SQLite would else leave it open, with its locks, until that cursor is gone.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Run a statement with a cursor that is known here: sqlite3's own method asks no method of ours for it."""
+        cursor = self.cursor()
+        self._cursors.add(cursor)
+        return cursor.execute(sql, parameters)
+
+    def close(self) -> None:
+        """Close the cursors, then the connection."""
+        while self._cursors:
+            self._cursors.pop().close()
+        super().close()
+
+
 def _keep_for_ever(connection: sqlite3.Connection) -> None:
     """Let a connection of the parent be, in the child.
 
     SQLite forbids even to close it, which garbage collection would do: one reference more prevents that.
     """
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+
+
+def _held_up(path: Path, seconds: float) -> str:
+    return (
+        f"This process forked while one of its threads was reading {path}, and went on doing so for {seconds:g} s: "
+        "what the child writes there may be lost. Let it write to another file (ops.configure(store=...)), or start it "
+        "by multiprocessing's `spawn`."
+    )
 
 
 def damaged(path: Path, error: Exception) -> str:

@@ -3,7 +3,7 @@
 SQLite's locks belong to a process and are not inherited, but what SQLite counts of them in memory is copied. A child
 that opens the file once more then believes that it holds what the parent holds: it takes no lock, the parent closes
 the file as the last one that has it open and removes the log, and what the child writes is lost. So connections are
-closed before a fork, and those that read in other threads are waited for.
+closed before a fork. Readings in other threads are waited for; one that takes long is ended and begins anew.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mirascope_ops.store.codec import OWN_COLUMNS, SPAN_COLUMNS, clean
 
@@ -22,6 +22,20 @@ _NOTHING: Final = "0"  # the condition that nothing meets
 SPAN_SELECTION: Final = ", ".join(f's."{column}"' for column in SPAN_COLUMNS)
 # What a span has for itself; the id and the context lead to what it shares with others.
 OWN_SELECTION: Final = ", ".join(f's."{column}"' for column in (*OWN_COLUMNS, "id", "context"))
+
+
+class Rest(NamedTuple):
+    """What was not yet given of an answer that broke off.
+
+    Attributes:
+        start: When the last span that was given began.
+        id: That span's place in the table.
+        newest: The last place that was taken when the answer began: what was written later is no part of it.
+    """
+
+    start: int
+    id: int
+    newest: int
 
 
 class Condition:
@@ -72,7 +86,11 @@ class Condition:
 
 
 def spans_statement(
-    connection: sqlite3.Connection, query: SpanQuery, dead: Collection[int], selection: str = SPAN_SELECTION
+    connection: sqlite3.Connection,
+    query: SpanQuery,
+    dead: Collection[int],
+    selection: str = SPAN_SELECTION,
+    rest: Rest | None = None,
 ) -> tuple[str, Sequence[Any]]:
     """Write a query for spans as SQL.
 
@@ -81,11 +99,14 @@ def spans_statement(
         query: What to look for.
         dead: The processes (`processes.id`) that are gone: their open spans are interrupted.
         selection: What to tell of each span.
+        rest: Give only the rest of an answer; None gives the whole.
 
     Returns:
         A SELECT of these, ordered, and its parameters; last come the status and the process, where any is gone.
     """
     condition = _condition(connection, query, dead)
+    if rest is not None:
+        condition.add("+id <= ?", rest.newest)  # the sign keeps SQLite with the indexes that it uses without this
     where = str(condition)
     parameters = condition.parameters
     newest = query.whole_traces and query.limit is not None
@@ -99,6 +120,8 @@ def spans_statement(
         some = f"SELECT id FROM spans s WHERE {where} ORDER BY start DESC, id DESC LIMIT ?"  # noqa: S608 - values are parameters
         where = f"id IN ({some})"
         parameters = [*parameters, max(query.limit, 0)]
+    if rest is not None:
+        where, parameters = f"({where}) AND (start, id) > (?, ?)", [*parameters, rest.start, rest.id]
     selection = f"{selection}, s.status, s.process" if dead else selection
     return f"SELECT {selection} FROM spans s WHERE {where} ORDER BY start, id", parameters  # noqa: S608 - values are parameters
 

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from mirascope_ops.exceptions import StoreError
 from mirascope_ops.store import codec, deletion, location, moving, process, scrubbing, summing
 from mirascope_ops.store.batch import BATCH, SpanBatch, batch_of_rows
-from mirascope_ops.store.codec import ANNOTATION_COLUMNS, RUN_COLUMNS, SPAN_COLUMNS
+from mirascope_ops.store.codec import ANNOTATION_COLUMNS, OWN_COLUMNS, RUN_COLUMNS, SPAN_COLUMNS
 from mirascope_ops.store.collection import uncollected
 from mirascope_ops.store.connections import PATIENCE, Connections, damaged
 from mirascope_ops.store.contexts import Contexts, Numbers
 from mirascope_ops.store.protocol import Retention, StoreStats
-from mirascope_ops.store.queries import OWN_SELECTION, Condition, spans_statement
+from mirascope_ops.store.queries import OWN_SELECTION, Condition, Rest, spans_statement
+from mirascope_ops.store.readers import ReadingEndedError
 from mirascope_ops.store.records import SpanQuery
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _ROWS_AT_ONCE = 100  # of spans in one statement: 2,000 parameters, of 32,766 that SQLite takes
 _SCRUBBED_AT_ONCE = 16_384  # pages, 64 MB
+_START, _ID = OWN_COLUMNS.index("start"), len(OWN_COLUMNS)  # in a row of OWN_SELECTION
 _DELETED_AT_ONCE = 500  # traces in one transaction of a purge: other processes wait for each
 
 
@@ -135,7 +137,8 @@ class SqliteStore:
     def spans(self, query: SpanQuery) -> list[SpanRecord]:
         """Give the spans that fit; see `Store.spans`. Open spans of ended processes read as interrupted."""
         resources: dict[int | None, Any] = {None: {}}
-        with self._connections.reading() as connection:
+
+        def look(connection: sqlite3.Connection) -> list[codec.Row]:
             dead = self._dead_processes(connection)
             rows: list[codec.Row] = connection.execute(*spans_statement(connection, query, dead)).fetchall()
             if dead:
@@ -144,30 +147,45 @@ class SqliteStore:
                     for row in rows
                 ]
             _read_resources(connection, {row[18] for row in rows}, resources)
+            return rows
+
+        rows = self._connections.read(look)
         try:
             return [codec.span_of(row, resources[row[18]]) for row in rows]
         except ValueError as error:  # no JSON: SQLite does not notice every damage
             raise StoreError(damaged(self.path, error)) from error
 
     def batches(self, query: SpanQuery) -> Iterator[SpanBatch]:
-        """Give the same spans column by column; see `Store.batches`."""
-        with self._connections.reading() as connection:
-            contexts = Contexts(connection)
-            dead = self._dead_processes(connection)
-            statement, parameters = spans_statement(connection, query, dead, OWN_SELECTION)
-            cursor = connection.execute(statement, parameters)
-            while True:
-                with uncollected():
-                    rows = cursor.fetchmany(BATCH)
-                    if not rows:
-                        return
-                    batch = batch_of_rows(rows, contexts, dead)
-                    del rows
-                yield batch
+        """Give the same spans column by column; see `Store.batches`.
+
+        Where this process forks while somebody takes his time between two batches, the rest of the same spans is given
+        as it is after the fork.
+        """
+        rest: Rest | None = None
+        while True:
+            try:
+                with self._connections.reading() as connection:
+                    newest = rest.newest if rest else connection.execute("SELECT max(id) FROM spans").fetchone()[0]
+                    contexts = Contexts(connection)
+                    dead = self._dead_processes(connection)
+                    cursor = connection.execute(*spans_statement(connection, query, dead, OWN_SELECTION, rest))
+                    while True:
+                        with uncollected():
+                            rows = cursor.fetchmany(BATCH)
+                            if not rows:
+                                return
+                            batch = batch_of_rows(rows, contexts, dead)
+                            rest = Rest(rows[-1][_START], rows[-1][_ID], newest)
+                            del rows
+                        with self._connections.pausing(connection):
+                            yield batch
+            except ReadingEndedError:
+                continue
 
     def runs(self, session_ids: Sequence[str] | None = None, *, descendants: bool = False) -> list[RunRecord]:
         """Give the runs of these sessions; see `Store.runs`."""
-        with self._connections.reading() as connection:
+
+        def look(connection: sqlite3.Connection) -> list[codec.Row]:
             condition = Condition(connection)
             condition.add_in("session_id", session_ids)
             if descendants and session_ids is not None:
@@ -179,26 +197,28 @@ class SqliteStore:
                 )
             else:
                 statement = f"{_RUNS} WHERE {condition} ORDER BY r.start, r.id"
-            rows = connection.execute(statement, condition.parameters).fetchall()
-        return [codec.run_of(row) for row in rows]
+            return connection.execute(statement, condition.parameters).fetchall()
+
+        return list(map(codec.run_of, self._connections.read(look)))
 
     def sessions(self, query: SessionQuery) -> list[SessionRecord]:
         """List the sessions that fit; see `Store.sessions`."""
-        with self._connections.reading() as connection:
-            return summing.sessions(connection, query)
+        return self._connections.read(lambda connection: summing.sessions(connection, query))
 
     def annotations(self, trace_ids: Sequence[str] | None) -> list[AnnotationRecord]:
         """Give the annotations of these traces; see `Store.annotations`."""
-        with self._connections.reading() as connection:
+
+        def look(connection: sqlite3.Connection) -> list[codec.Row]:
             if connection.execute("SELECT 1 FROM annotations LIMIT 1").fetchone() is None:
                 return []  # mostly: then no long list of traces need be looked up
             condition = Condition(connection)
             condition.add_in("trace_id", trace_ids)
-            rows = connection.execute(
+            return connection.execute(
                 f"SELECT {', '.join(ANNOTATION_COLUMNS)} FROM annotations WHERE {condition} ORDER BY time, id",  # noqa: S608 - values are parameters
                 condition.parameters,
             ).fetchall()
-        return [codec.annotation_of(row) for row in rows]
+
+        return list(map(codec.annotation_of, self._connections.read(look)))
 
     def delete(self, session_ids: Sequence[str]) -> int:
         """Delete these sessions for good; see `Store.delete`. What they held is overwritten in the file.
@@ -275,15 +295,13 @@ class SqliteStore:
         now = time.time_ns() if now is None else now
         deleted = 0
         if max_age_ns is not None:
-            with self._connections.reading() as connection:
-                traces = deletion.expired_traces(connection, now - max_age_ns, self._dead_processes(connection))
-            deleted += self._delete_traces(traces, now - max_age_ns, stopped)
-        while max_bytes is not None and not stopped():
-            with self._connections.reading() as connection:
-                traces, newest = deletion.oldest_traces(connection, max_bytes, self._dead_processes(connection))
-            if not traces:
-                break
-            deleted += self._delete_traces(traces, newest, stopped)
+            before = now - max_age_ns
+            expired = self._connections.read(
+                lambda connection: deletion.expired_traces(connection, before, self._dead_processes(connection))
+            )
+            deleted += self._delete_traces(expired, before, stopped)
+        if max_bytes is not None:
+            deleted += self._shrink(max_bytes, stopped)
         with self._connections.writing() as connection:
             deletion.forget_processes(connection, now - process.SILENCE_NS)
         if deleted:
@@ -299,9 +317,8 @@ class SqliteStore:
         Returns:
             How many were; fewer than `most` where there are no more.
         """
-        with self._connections.reading() as connection:
-            if not summing.quiet(connection, time.time_ns(), 1):
-                return 0  # mostly: then nobody need wait for us
+        if not self._connections.read(lambda connection: summing.quiet(connection, time.time_ns(), 1)):
+            return 0  # mostly: then nobody need wait for us
         with self._connections.writing() as connection:
             return summing.settle(connection, time.time_ns(), most)
 
@@ -313,9 +330,9 @@ class SqliteStore:
 
     def stats(self) -> StoreStats:
         """Say what is kept, where, and for how long."""
-        with self._connections.reading() as connection:
-            spans, traces, estimated = summing.counts(connection)
-            row = connection.execute(
+
+        def look(connection: sqlite3.Connection) -> tuple[int, int, bool, codec.Row]:
+            row: codec.Row = connection.execute(
                 """SELECT (SELECT count(*) FROM runs),
                     (SELECT count(*) FROM sessions s WHERE spans + runs > 0 OR stale AND (
                         EXISTS (SELECT 1 FROM spans WHERE session_id = s.session_id)
@@ -323,6 +340,9 @@ class SqliteStore:
                     (SELECT count(*) FROM annotations),
                     (SELECT min(start) FROM spans), (SELECT max(start) FROM spans)"""
             ).fetchone()
+            return (*summing.counts(connection), row)
+
+        spans, traces, estimated, row = self._connections.read(look)
         files = (self.path, *(self.path.with_name(self.path.name + suffix) for suffix in ("-wal", "-shm")))
         return StoreStats(
             path=self.path,
@@ -368,6 +388,20 @@ class SqliteStore:
             if token is None
             or (token != own and not process.is_alive(process.Process(token, *rest), heartbeat=heartbeat, now=now))
         }
+
+    def _shrink(self, most: int, stopped: Callable[[], bool]) -> int:
+        """Delete the oldest traces until the file needs no more than so many bytes."""
+
+        def look(connection: sqlite3.Connection) -> tuple[list[str], int]:
+            return deletion.oldest_traces(connection, most, self._dead_processes(connection))
+
+        deleted = 0
+        while not stopped():
+            traces, newest = self._connections.read(look)
+            if not traces:
+                break
+            deleted += self._delete_traces(traces, newest, stopped)
+        return deleted
 
     def _delete_traces(self, traces: Sequence[str], before: int, stopped: Callable[[], bool]) -> int:
         deleted = 0

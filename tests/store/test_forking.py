@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mirascope_ops.store import connections, recorder
+from mirascope_ops.store import connections, recorder, sqlite
 from mirascope_ops.store.records import SpanQuery
 from mirascope_ops.store.sqlite import SqliteStore
 
@@ -169,26 +169,13 @@ def test_a_fork_waits_for_those_who_read(path, store, make):
     assert names_elsewhere(path) == ["before", "child"]
 
 
-def test_a_fork_inside_ones_own_reading_does_not_wait_for_itself(path, store, make):
-    store.write([make.span(name="before")])
-
-    with store._connections.reading() as connection:
-        child = forked(lambda: store.write([make.span(name="child", trace_id="c" * 32)]))
-        rows = connection.execute("SELECT name FROM spans").fetchall()
-        assert ended_well(child)
-
-    assert rows == [("before",)]
-    assert names(store) == names_elsewhere(path) == ["before", "child"]
-    assert is_whole(path)
-
-
 def test_a_child_that_leaves_a_reading_of_the_parents_keeps_it_out_of_its_own(path, store, make):
     store.write([make.span(name="before")])
 
     def leave(reading) -> None:
         store.write([make.span(name="child", trace_id="c" * 32)])
         reading.__exit__(None, None, None)
-        assert store._connections._pool == []
+        assert store._connections._readers.idle == []
         assert names(store) == ["before", "child"]
 
     reading = store._connections.reading()
@@ -235,7 +222,7 @@ def test_those_who_read_within_a_reading_are_not_held_back_by_a_fork(store, make
     def read() -> None:
         with store._connections.reading():
             waiting.set()
-            while not store._connections._is_forking:
+            while not store._connections._readers._is_forking:
                 time.sleep(0.001)
             found.extend(names(store))
 
@@ -248,6 +235,119 @@ def test_those_who_read_within_a_reading_are_not_held_back_by_a_fork(store, make
     reader.join(HANGS)
     assert ended_well(child)
     assert found == ["before"]
+
+
+SLOW = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < ?) SELECT max(x) FROM c"
+
+
+def writes_after_the_parents_close(path: Path, store: SqliteStore, make) -> Callable[[], int]:
+    """Fork a child that writes once the parent has closed the store; gives what waits for the child."""
+    closed = Signal()
+
+    def work() -> None:
+        store.write([make.span(name="early", trace_id="c" * 32)])
+        closed.wait()
+        store.write([make.span(name="late", trace_id="d" * 32)])
+
+    child = forked(work)
+
+    def close() -> int:
+        store.close()
+        with contextlib.closing(SqliteStore(path)) as again:
+            again.write([make.span(name="parent", trace_id="e" * 32)])
+        closed.give()
+        return child
+
+    return close
+
+
+def test_a_fork_ends_a_reading_that_takes_too_long_and_it_begins_anew(path, store, make, monkeypatch):
+    monkeypatch.setattr(connections, "_FORK_SECONDS", 0.2)
+    store.write([make.span(name="before")])
+    lengths, seen = [10**10, 10], []  # hours, then nothing
+    reading = threading.Event()
+
+    def look(connection: sqlite3.Connection) -> tuple[int, str]:
+        reading.set()
+        (most,) = connection.execute(SLOW, (lengths.pop(0),)).fetchone()
+        return most, connection.execute("SELECT name FROM spans").fetchone()[0]
+
+    reader = threading.Thread(target=lambda: seen.append(store._connections.read(look)))
+    reader.start()
+    reading.wait(HANGS)
+
+    close = writes_after_the_parents_close(path, store, make)
+
+    reader.join(HANGS)
+    assert seen == [(10, "before")]
+    assert ended_well(close())
+    assert names_elsewhere(path) == ["before", "early", "late", "parent"]
+    assert is_whole(path)
+
+
+@pytest.mark.parametrize("in_the_reading_thread", [False, True])
+def test_a_fork_between_two_batches_costs_neither_side_a_span(path, store, make, monkeypatch, *, in_the_reading_thread):
+    monkeypatch.setattr(connections, "_FORK_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite, "BATCH", 2)
+    store.write([make.span(name=f"before-{number}") for number in range(7)])
+    batches = store.batches(SpanQuery())
+    read = [next(batches)]
+    if not in_the_reading_thread:
+        store.write([make.span(name="meanwhile")])
+
+    closes = []
+    forker = threading.Thread(target=lambda: closes.append(writes_after_the_parents_close(path, store, make)))
+    if in_the_reading_thread:
+        forker.run()
+    else:
+        forker.start()
+        forker.join(HANGS)
+    read.extend(batches)
+
+    found = [batch.record(place).name for batch in read for place in range(len(batch))]
+    assert found == [f"before-{number}" for number in range(7)]
+    assert ended_well(closes[0]())
+    assert {"early", "late", "parent"} < set(names_elsewhere(path))
+    assert is_whole(path)
+
+
+def test_a_fork_by_one_who_reads_ends_that_reading_and_it_begins_anew_on_both_sides(path, store, make):
+    store.write([make.span(name="before")])
+    forks, closes = [None], []
+
+    def look(connection: sqlite3.Connection) -> list[str]:
+        if forks:
+            forks.pop()
+            closes.append(writes_after_the_parents_close(path, store, make))
+        return [row[0] for row in connection.execute("SELECT name FROM spans WHERE name = 'before'")]
+
+    assert store._connections.read(look) == ["before"]
+    assert ended_well(closes[0]())
+    assert names_elsewhere(path) == ["before", "early", "late", "parent"]
+    assert is_whole(path)
+
+
+def test_a_reading_that_does_not_end_holds_a_fork_up_but_not_for_ever(store, make, monkeypatch, caplog):
+    monkeypatch.setattr(connections, "_FORK_SECONDS", 0.1)
+    store.wait_for_others(0.2)
+    store.write([make.span(name="before")])
+    reading, go_on = threading.Event(), threading.Event()
+
+    def read() -> None:
+        with store._connections.reading():
+            reading.set()
+            go_on.wait(HANGS)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    reading.wait(HANGS)
+
+    child = forked(lambda: None)
+
+    go_on.set()
+    reader.join(HANGS)
+    assert ended_well(child)
+    assert "fork" in caplog.text
 
 
 def test_families_that_write_read_and_fork_at_once_lose_and_double_nothing(path, store, make):

@@ -16,7 +16,9 @@ import pytest
 
 from mirascope_ops.exceptions import StoreError
 from mirascope_ops.store import schema
+from mirascope_ops.store import sqlite as sqlite_module
 from mirascope_ops.store.protocol import Retention
+from mirascope_ops.store.readers import ReadingEndedError
 from mirascope_ops.store.records import SessionQuery, SpanQuery
 from mirascope_ops.store.sqlite import SqliteStore
 
@@ -420,3 +422,42 @@ def test_the_retention_is_told_and_can_be_given_to_purge(path):
     assert store.purge(store.retention.max_age_ns, store.retention.max_bytes) == 0
     assert "7 days, any size" in str(store.stats())
     store.close()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        SpanQuery(),
+        SpanQuery(limit=5),
+        SpanQuery(limit=3, whole_traces=True),
+        SpanQuery(whole_traces=True, name="even"),
+        SpanQuery(session_ids=["s-0", "s-2"]),
+        SpanQuery(since=3000, until=9000),
+        SpanQuery(trace_ids=[f"{number:032x}" for number in range(600)]),
+    ],
+    ids=str,
+)
+def test_batches_that_break_off_everywhere_give_the_same_spans(sqlite, make, monkeypatch, query):
+    monkeypatch.setattr(sqlite_module, "BATCH", 2)
+    sqlite.write(
+        [
+            make.span(
+                trace_id=f"{number // 3:032x}", name=["even", "odd"][number % 2], start=number // 2 * 1000,
+                session_id=f"s-{number % 3}",
+            )
+            for number in range(16)
+        ]
+    )  # fmt: skip
+    expected = sqlite.spans(query)
+
+    @contextlib.contextmanager
+    def broken(_connection: sqlite3.Connection):
+        yield
+        sqlite.write([make.span(name="even", start=4000, session_id="s-0"), make.span(start=99_000, session_id="s-2")])
+        raise ReadingEndedError
+
+    monkeypatch.setattr(sqlite._connections, "pausing", broken)
+    found = [batch.record(place) for batch in sqlite.batches(query) for place in range(len(batch))]
+
+    assert found == expected
+    assert len(found) > 2
