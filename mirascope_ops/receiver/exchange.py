@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mirascope_ops.receiver.server import Server
 
 _MOST_READ: Final = 4 * MAX_BODY  # of a body that is too large: to be told so, its sender must have sent it
+_LOOK_SECONDS: Final = 2.0
+_LEAST: Final = 64 * 1024  # bytes that have come from one look to the next, or the rest keeps no room that others need
 _CLOSED: Final = later("The listener is being closed.", "Closing", 5)
 _CROWDED: Final = later("There are too many connections.", "Too many connections", 2)
 _AT_ONCE: Final = (_CLOSED, _CROWDED)  # without reading the body, which ends the connection
@@ -68,13 +70,15 @@ class Exchange:
         self._refused = self._refusal(start_line, headers) or self._no_room(length)
         if self._refused is not None and (length > _MOST_READ or self._refused in _AT_ONCE):
             self._answer(self._refused)
+        if self._held:
+            self._timer = self._server.after(_LOOK_SECONDS, self._look, 0)
 
     def data_received(self, chunk: bytes) -> None:
         """Keep a piece of the body, or forget it."""
         self._size += len(chunk)
         if self._refused is None and self._size > MAX_BODY:
             self._refuse(_too_large())
-        elif self._refused is None and self._size > self._held:  # the length was not told
+        elif self._refused is None and self._size > self._held:  # the length was not told, or its room was given up
             if self._server.turns.grow(self._size - self._held):
                 self._held = self._size
             else:
@@ -89,6 +93,7 @@ class Exchange:
         if self._refused is not None:
             self._answer(self._refused)
             return
+        self._stop_timer()
         body = b"".join(self._pieces)
         self._pieces.clear()
         self._arrival = Arrival(body, self._encoding, self._coding, self)
@@ -142,6 +147,15 @@ class Exchange:
     def _let_go(self) -> None:
         self._server.turns.done(self._held)
         self._held = 0
+
+    def _look(self, size: int) -> None:
+        """Give up the room that is kept for the rest of a body which does not come: of a sender that was stopped."""
+        self._timer = None
+        if self._size - size >= _LEAST:
+            self._timer = self._server.after(_LOOK_SECONDS, self._look, self._size)
+        elif self._held > self._size:
+            self._server.turns.done(self._held - self._size)
+            self._held = self._size
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -91,6 +91,10 @@ class Server:
         self._thread = threading.Thread(target=self._run, name="mirascope_ops receiver", daemon=True)
         self._thread.start()
 
+    def after(self, seconds: float, then: Callable[..., None], *arguments: Any) -> asyncio.TimerHandle:
+        """Call this after so many seconds; in the loop's thread."""
+        return self._loop.call_later(seconds, then, *arguments)
+
     def after_patience(self, then: Callable[[], None]) -> asyncio.TimerHandle:
         """Call this when a sender has waited long enough; in the loop's thread."""
         return self._loop.call_later(_PATIENCE, then)

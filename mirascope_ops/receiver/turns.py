@@ -24,6 +24,8 @@ _EARLY: Final = 1.0  # who comes so many seconds too early has come in time
 _GRACE: Final = 5.0  # how long a place is kept for who does not come
 _FIRST_GUESS: Final = 3e-6  # seconds that a byte takes: rather too many, until the first were stored
 _FIRST_WEIGHT: Final = 100_000  # bytes for which that guess stands
+_GUESSED: Final = 1024**2  # until so many bytes were stored, the pace is hardly more than a guess
+_GUESSED_SECONDS: Final = 3  # and nobody is sent away for longer by that: exporters give up where they are told ten
 _KEPT: Final = 0.9  # how much of what was measured before counts beside a new measurement
 _MAX_PLACES: Final = 4096
 
@@ -56,6 +58,7 @@ class Turns:
         self._clock = clock
         self._seconds = _FIRST_GUESS * _FIRST_WEIGHT
         self._bytes: float = _FIRST_WEIGHT
+        self._measured = 0
         self._places: dict[Hashable, _Place] = {}
 
     @property
@@ -89,6 +92,9 @@ class Turns:
             before = (self.waiting + promised) * self._pace * _SLACK
             due = now + max(1.0, before - max(0.0, _NEW_SECONDS - size * self._pace))
         elif now < place.due - _EARLY:
+            if self._fits(size, _NEW_SECONDS, sum(each.size for each in self._places.values())):
+                self.waiting += size  # what was before it took less long than was thought
+                return None
             due = place.due  # too early: the same place, for what it sends now
         else:
             late = sum(each.size for each in self._places.values() if each.first_due < min(each.due, place.first_due))
@@ -102,7 +108,8 @@ class Turns:
         place.due, place.size = due, size
         if len(self._places) < _MAX_PLACES:
             self._places[who] = place
-        return max(1, math.ceil(due - now))
+        seconds = max(1, math.ceil(due - now))
+        return min(seconds, _GUESSED_SECONDS) if self._measured < _GUESSED else seconds
 
     def grow(self, size: int) -> bool:
         """Let in more of a request whose size was not known when it came; tells whether there is room."""
@@ -117,6 +124,7 @@ class Turns:
 
     def measured(self, size: int, seconds: float) -> None:
         """Say how long it took to store so many bytes."""
+        self._measured += size
         self._seconds = _KEPT * self._seconds + seconds
         self._bytes = _KEPT * self._bytes + size
 

@@ -308,6 +308,57 @@ def test_too_many_connections_are_sent_away(listener, monkeypatch, until):
     assert httpx.post(listener.endpoint, json={}, headers=listener.headers).status_code == 200
 
 
+def begun(listener, length):
+    """A connection on which a body of so many bytes was announced, and nothing of it was sent."""
+    connection = socket.create_connection((listener.host, listener.port), timeout=60)
+    connection.sendall(
+        f"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {listener.token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n".encode()
+    )
+    return connection
+
+
+def test_a_sender_that_was_stopped_keeps_no_room_from_others(listener, post, monkeypatch, until):
+    monkeypatch.setattr(exchange, "_LOOK_SECONDS", 0.1)
+
+    with begun(listener, 60_000_000):
+        until(lambda: listener.stats().waiting_bytes == 60_000_000)
+        until(lambda: listener.stats().waiting_bytes == 0)
+
+        assert post(request({})).status_code == 200
+
+
+def test_a_sender_that_goes_on_after_all_is_served(listener, monkeypatch, until, recorded):
+    monkeypatch.setattr(exchange, "_LOOK_SECONDS", 0.1)
+    body = json.dumps(request({"name": "late"})).encode()
+
+    with begun(listener, len(body)) as connection:
+        connection.sendall(body[:10])
+        until(lambda: listener.stats().waiting_bytes == len(body))
+        until(lambda: listener.stats().waiting_bytes == 10)
+        connection.sendall(body[10:])
+        answered = connection.recv(65536)
+
+    assert answered.startswith(b"HTTP/1.1 200 ")
+    assert [span.name for span in recorded()] == ["late"]
+    assert listener.stats().waiting_bytes == 0
+
+
+def test_who_was_sent_away_because_of_a_large_body_comes_in_as_soon_as_that_is_stored(listener, post, until):
+    large = json.dumps(request({"attributes": attributes(text="x" * 5_000_000)})).encode()
+
+    with begun(listener, len(large)) as connection:
+        until(lambda: listener.stats().waiting_bytes == len(large))
+        before = post(request({"spanId": "f" * 16}))
+        connection.sendall(large)
+        answered = connection.recv(65536)
+    after = post(request({"spanId": "f" * 16}))
+
+    assert answered.startswith(b"HTTP/1.1 200 ")
+    assert (before.status_code, after.status_code) == (503, 200)
+    assert int(before.headers["Retry-After"]) < 10
+
+
 # -- when more comes than can be stored -----------------------------------------------------------------------------
 
 

@@ -106,6 +106,37 @@ def test_who_comes_too_early_keeps_its_place(turns, clock):
     assert turns.come("early", BATCH) == told - 3
 
 
+def test_who_comes_too_early_comes_in_where_it_took_less_long_than_was_thought(turns, clock):
+    let_in, _ = fill(turns)
+    turns.come("before", BATCH)
+    turns.come("early", BATCH)
+
+    turns.done(let_in * BATCH)
+    clock.now += 0.1
+
+    assert turns.come("early", BATCH) is None
+    assert turns.come("before", BATCH) is None
+
+
+def test_who_comes_too_early_takes_no_room_of_those_that_were_promised_it(turns, clock):
+    let_in, _ = fill(turns)
+    for number in range(20):
+        turns.come(f"other {number}", BATCH)
+    turns.come("early", BATCH)
+
+    turns.done(let_in * BATCH)
+    clock.now += 0.1
+
+    assert turns.come("early", BATCH) is not None
+
+
+def test_as_long_as_nothing_is_known_nobody_is_sent_away_for_longer_than_exporters_wait(clock):
+    turns = Turns(clock)
+
+    assert turns.come("large", 60_000_000) is None
+    assert 1 <= turns.come("small", 1_000) <= 5
+
+
 def test_a_place_is_kept_for_a_while_and_given_up_with_its_connection(turns, clock):
     let_in, _ = fill(turns)
     for number in range(20):
