@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
+from mirascope_ops.core import masking
 from mirascope_ops.core.outline import REPR_LIMIT, describe, shorten, type_name
 
 _HEAD: Final = 8  # items of an array or rows of a frame that a summary shows
@@ -27,6 +28,14 @@ def array(value: Any) -> Any:
     }
 
 
+def plain_array(value: Any) -> Any:
+    """Return the repr of a small array of Python's own; of another the type and the first items."""
+    length = len(value)
+    if length <= _SMALL:
+        return describe(value)
+    return {"type": "array.array", "length": length, "typecode": value.typecode, "head": list(value[:_HEAD])}
+
+
 def tensor(value: Any) -> dict[str, Any]:
     """Tell an array that may be on a device, or not computed yet: to read a number of it would wait for that."""
     kind = cast("type[Any]", type(value))
@@ -42,6 +51,12 @@ def _cell(value: Any) -> Any:
     return shorten(value, REPR_LIMIT) if type(value) is str else value
 
 
+def _is_masked(name: Any) -> bool:
+    from mirascope_ops.core import capture  # it imports this module
+
+    return capture.policy.mask_secrets and masking.is_secret(str(name))
+
+
 def frame(value: Any) -> dict[str, Any]:
     """Return a frame's shape, columns and first rows; of pandas or polars."""
     is_pandas = _is_pandas(value)
@@ -50,12 +65,15 @@ def frame(value: Any) -> dict[str, Any]:
     if columns > _COLUMNS:
         head = head.iloc[:, :_COLUMNS] if is_pandas else head[:, :_COLUMNS]
     rows = head.itertuples(index=False, name=None) if is_pandas else head.iter_rows()
+    masked = list(map(_is_masked, head.columns))
     return {
         "type": "pandas.DataFrame" if is_pandas else "polars.DataFrame",
         "shape": list(value.shape),
         # Lists, because two columns may have one name.
         "columns": [[str(name), str(kind)] for name, kind in zip(head.columns, head.dtypes, strict=True)],
-        "head": [list(map(_cell, row)) for row in rows],
+        "head": [
+            [masking.MASK if hide else _cell(item) for item, hide in zip(row, masked, strict=True)] for row in rows
+        ],
     }
 
 
@@ -63,7 +81,7 @@ def series(value: Any) -> dict[str, Any]:
     """Return a series's name, length, type and first items; of pandas or polars."""
     kind = "pandas.Series" if _is_pandas(value) else "polars.Series"
     items = value.head(_HEAD)
-    head = list(map(_cell, items))
+    head = [masking.MASK] * len(items) if _is_masked(value.name) else list(map(_cell, items))
     return {"type": kind, "name": value.name, "length": len(value), "dtype": str(value.dtype), "head": head}
 
 

@@ -8,7 +8,7 @@ as JSON. So what is not plainly small is counted first, up to a bound, without a
 from __future__ import annotations
 
 import contextlib
-from collections import UserDict, UserList, deque
+from collections import OrderedDict, UserDict, UserList, deque
 from dataclasses import is_dataclass
 from itertools import islice
 from types import MemberDescriptorType
@@ -21,6 +21,14 @@ MAX_NODES: Final = 32 * 1024  # values inside a value: so many take 64 KiB at le
 MAX_CHARACTERS: Final = 1024 * 1024  # of text inside a value
 _ATOMS: Final = frozenset((str, int, float, bool, type(None), bytes, bytearray, memoryview, complex))
 _MAX_TYPES: Final = 4096  # remembered; a program that makes classes without end must not grow us
+VIEWS: Final = frozenset(
+    type(view) for fields in (dict[Any, Any](), OrderedDict[Any, Any]()) for view in (fields.keys(), fields.values())
+)
+"""The keys and the values of a dict, as it gives them."""
+ITEM_VIEWS: Final = frozenset((type(dict[Any, Any]().items()), type(OrderedDict[Any, Any]().items())))
+"""The items of a dict, as it gives them."""
+_ALL_VIEWS: Final = VIEWS | ITEM_VIEWS
+_COLLECTIONS: Final[frozenset[type[Any]]] = _ALL_VIEWS | {set, frozenset, deque}
 
 # How to look inside the values of a type; None for those that are one node, whatever they hold.
 _openers: dict[type, Callable[[Any], Collection[Any]] | None] = {}
@@ -66,7 +74,7 @@ def _count(value: Any, nodes: int, characters: int) -> bool:
 
 
 def items_of(value: Any, most: int) -> list[Any] | None:
-    """Return the first items of a list, tuple, set or deque, by its storage; None for anything else.
+    """Return the first items of a list, tuple, set, deque or a dict's view, by its storage; None for anything else.
 
     A subclass may load its items when it is iterated, so its own methods are not asked.
 
@@ -78,12 +86,14 @@ def items_of(value: Any, most: int) -> list[Any] | None:
     for base in (list, tuple, set, frozenset, deque):
         if issubclass(kind, base):
             return list(islice(cast("Iterator[Any]", base.__iter__(value)), most))  # pyright: ignore[reportUnknownMemberType] - a base of the value's
-    return None
+    return list(islice(value, most)) if kind in _ALL_VIEWS else None
 
 
 def length_of(value: Any) -> int:
-    """Return how many items a list, tuple, set, deque or dict stores, whatever its subclass says."""
+    """Return how many items a list, tuple, set, deque, dict or a dict's view stores, whatever its subclass says."""
     kind = cast("type[Any]", type(value))
+    if kind in _ALL_VIEWS:
+        return len(value)
     bases = (list, tuple, set, frozenset, deque, dict)
     return next((base.__len__(value) for base in bases if issubclass(kind, base)), 0)  # pyright: ignore[reportUnknownMemberType] - as above
 
@@ -131,7 +141,7 @@ def _open(value: Any, kind: type[Any]) -> Collection[Any] | None:
 
 def _find_opener(kind: type[Any]) -> Callable[[Any], Collection[Any]] | None:
     rules: tuple[tuple[bool, Callable[[Any], Collection[Any]]], ...] = (
-        (kind in (set, frozenset, deque), _itself),
+        (kind in _COLLECTIONS, _itself),
         (issubclass(kind, dict), dict[Any, Any].values),
         (issubclass(kind, list | tuple | set | frozenset | deque), _first_items),
         (issubclass(kind, UserList | UserDict), _dictionary),

@@ -70,9 +70,13 @@ class _Walk:
             self._path.discard(id(value))
 
     def _inside(self, value: Any, kind: type[Any], room: int, depth: int) -> tuple[Any, int]:
-        if issubclass(kind, dict):
+        if issubclass(kind, dict) or kind in bounds.ITEM_VIEWS:
             return self._mapping(value, room, depth)
-        if issubclass(kind, _SEQUENCES) or (tuple in kind.__mro__ and not hasattr(kind, "_fields")):
+        if (
+            issubclass(kind, _SEQUENCES)
+            or kind in bounds.VIEWS
+            or (tuple in kind.__mro__ and not hasattr(kind, "_fields"))
+        ):
             return self._sequence(value, room, depth)
         simple = summarise(value)
         if isinstance(simple, orjson.Fragment):
@@ -97,7 +101,8 @@ class _Walk:
 
     def _mapping(self, value: Any, room: int, depth: int) -> tuple[dict[str, Any], int]:
         length = bounds.length_of(value)
-        items = list(islice(_pairs(value), room // _NODE + 1))
+        pairs = value if type(value) in bounds.ITEM_VIEWS else _pairs(value)
+        items = list(islice(pairs, room // _NODE + 1))
         found: dict[str, Any] = {}
         used = _NODE
         taken = 0
@@ -119,6 +124,8 @@ class _Walk:
             return key
         if key is None or type(key) is bool:
             return key_of(key)
+        if type(key) is bytes:  # by its text: a summary of it might be that of another key
+            return _text(key[:_KEY_ROOM].decode("utf-8", "backslashreplace"), _KEY_ROOM)[0]
         return str(self.take(key, _KEY_ROOM, depth)[0])
 
 

@@ -26,10 +26,11 @@ def describe(value: Any) -> str:
         return f"<{type_name(kind)} object, whose repr takes long>"
     except Exception as error:  # noqa: BLE001 - a failing __repr__ is the user's business, not a failed call
         return f"<{type_name(kind)} object, whose repr raised {type(error).__name__}>"
-    return _masked(shorten(text, REPR_LIMIT))
+    return masked(shorten(text, REPR_LIMIT))
 
 
-def _masked(text: str) -> str:
+def masked(text: str) -> str:
+    """Return what an object says of itself, without the secrets in it, unless these are to be kept."""
     from mirascope_ops.core import capture  # it imports this module
 
     return masking.mask_repr(text) if capture.policy.mask_secrets else text

@@ -16,6 +16,7 @@ import sys
 from collections import UserDict, UserList, deque
 from collections.abc import Mapping
 from functools import partial
+from inspect import signature
 from itertools import islice
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import orjson
 
 from mirascope_ops.core import arrays, bounds, patience
-from mirascope_ops.core.outline import REPR_LIMIT, describe, key_of, more, outline, shorten, type_name
+from mirascope_ops.core.outline import REPR_LIMIT, describe, key_of, masked, more, outline, shorten, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,6 +125,10 @@ def _items(value: Any) -> list[Any]:
     return bounds.items_of(value, bounds.length_of(value)) or []
 
 
+def _pairs(value: Any) -> dict[Any, Any]:
+    return dict(value)
+
+
 def _members(value: Any) -> list[Any]:
     members = _items(value)
     if not all(type(member) in _SORTABLE for member in members):
@@ -163,7 +168,7 @@ def _without_big(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _exception(value: Any) -> dict[str, Any]:
     kind = cast("type[Any]", type(value))
-    return {"type": type_name(kind), "message": shorten(patience.ask(kind, str, value), _MESSAGE_LIMIT)}
+    return {"type": type_name(kind), "message": masked(shorten(patience.ask(kind, str, value), _MESSAGE_LIMIT))}
 
 
 def _class(value: Any) -> str:
@@ -180,17 +185,62 @@ def _writer_of_models(kind: type[Any]) -> Callable[[Any], Any]:
     if not hasattr(kind, "__pydantic_serializer__"):  # a model of pydantic 1
         return lambda value: outline(value) if bounds.is_big(vars(value)) else _written(kind, kind.json, value)
     left_out: set[str] = set(kind.__pydantic_decorators__.computed_fields)
-    write = partial(kind.model_dump_json, exclude=left_out) if left_out else kind.model_dump_json
+    # What is computed for models inside of this one, pydantic can leave out from 2.12 on.
+    leaves_out = "exclude_computed_fields" in signature(kind.model_dump_json).parameters
+    ask = partial(kind.model_dump_json, exclude_computed_fields=True) if leaves_out else kind.model_dump_json
+    write = partial(ask, exclude=left_out) if left_out and not leaves_out else ask
 
     def handler(value: Any) -> Any:
-        if not bounds.is_big(value):
-            return _written(kind, write, value)
-        stored: dict[str, Any] = {**vars(value), **(value.__pydantic_extra__ or {})}
-        big = {name: item for name, item in _without_big(stored).items() if item is not stored[name]}
-        written = patience.ask(kind, partial(kind.model_dump_json, exclude={*left_out, *big}), value)
-        return {**orjson.loads(written), **big}
+        big: dict[str, Any] = {}
+        if bounds.is_big(value):
+            stored = _stored(value)
+            if getattr(kind, "__pydantic_root_model__", False):
+                return stored["root"]
+            big = {name: item for name, item in _without_big(stored).items() if item is not stored[name]}
+        try:
+            if not big:
+                return _written(kind, write, value)
+            written = patience.ask(kind, partial(ask, exclude={*left_out, *big}), value)
+            return {**orjson.loads(written), **big}
+        except patience.ImpatientError:
+            raise
+        except Exception:  # noqa: BLE001 - it holds something that it cannot write: a client, an array
+            return _field_by_field(kind, ask, value, big)
 
     return handler
+
+
+def _stored(model: Any) -> dict[str, Any]:
+    """Return the fields of a pydantic model, and those that its class does not name."""
+    names: dict[str, Any] = cast("Any", type(model)).__pydantic_fields__
+    more_of_it: dict[str, Any] = model.__pydantic_extra__ or {}
+    return {name: item for name, item in bounds.fields_of(model).items() if name in names} | more_of_it
+
+
+def _field_by_field(kind: type[Any], ask: Callable[..., str], model: Any, big: dict[str, Any]) -> Any:
+    """Write each field as the model writes it; one that it cannot write is written as anything else is.
+
+    Args:
+        kind: The model's class.
+        ask: Writes some of its fields.
+        model: The model.
+        big: What stands for its big fields.
+    """
+    if kind.__pydantic_decorators__.model_serializers:  # the class writes itself in a way of its own, or not at all
+        return outline(model)
+    found: dict[str, Any] = {}
+    for name, item in _stored(model).items():
+        field = kind.__pydantic_fields__.get(name)
+        if name in big:
+            found[name] = big[name]
+        elif field is None or not field.exclude:
+            try:
+                found.update(orjson.loads(patience.ask(kind, partial(ask, include={name}), model)))
+            except patience.ImpatientError:
+                raise
+            except Exception:  # noqa: BLE001 - as above
+                found[name] = item
+    return found
 
 
 def _written(kind: type[Any], write: Callable[[Any], str], value: Any) -> orjson.Fragment:
@@ -204,6 +254,8 @@ _STANDARD: Final[dict[type, Callable[[Any], Any]]] = {
     set: _members,
     frozenset: _members,
     deque: _items,
+    **dict.fromkeys(bounds.VIEWS, _items),
+    **dict.fromkeys(bounds.ITEM_VIEWS, _pairs),
     UserDict: _data,
     UserList: _data,
     SimpleNamespace: _fields_as_text,
@@ -214,6 +266,8 @@ _STANDARD: Final[dict[type, Callable[[Any], Any]]] = {
 }
 _FOREIGN: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
     ("pydantic", "BaseModel"): _pydantic,
+    ("array", "array"): arrays.plain_array,
+    ("argparse", "Namespace"): _fields_as_text,
     ("numpy", "ndarray"): arrays.array,
     ("numpy", "generic"): lambda value: value.item(),
     ("pandas", "DataFrame"): arrays.frame,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import array
 import collections
 import json
 import shelve
@@ -104,6 +106,7 @@ class Batch:
 
 
 MANY = [{"a": 1}] * 1_000_000
+NUMBERS = dict.fromkeys(range(1_000_000))
 WORDS = ["x" * 100_000] * 10_000  # a gigabyte as JSON, 180 KB in memory
 
 BIG = {
@@ -124,6 +127,8 @@ BIG = {
     "slots": SlottedNode(1, MANY),
     "attrs": Batch(MANY),
     "model": Document(title="a", pages=MANY),
+    "root model": pydantic.RootModel[list[Any]](MANY),
+    "model that cannot be written": Document(title="a", pages=MANY, more=object()),
     "extra field": Document(title="a", pages=[], more=MANY),
     "subclass": type("Rows", (list,), {})(MANY),
     "lone surrogate": ["\ud800", *MANY],
@@ -131,6 +136,12 @@ BIG = {
     "odd keys": {(1, 2): MANY},
     "mapping": types.MappingProxyType({"a": MANY, "b": 1}),
     "namespace": types.SimpleNamespace(rows=MANY),
+    "arguments of a program": argparse.Namespace(rows=MANY),
+    "keys": NUMBERS.keys(),
+    "values": {"a": MANY}.values(),
+    "items": NUMBERS.items(),
+    "keys in order": collections.OrderedDict(NUMBERS).keys(),
+    "items in order": collections.OrderedDict(NUMBERS).items(),
     "partial": partial(print, MANY),
     "namedtuple": collections.namedtuple("Pair", "a b")(1, MANY),  # noqa: PYI024
 }
@@ -200,6 +211,40 @@ def test_what_is_left_out_is_counted_where_it_is_missing():
     assert marker == f"… [{100_000 - len(rows):,} more items]"
     assert found["words"][0].startswith("xxx")
     assert found["words"][0].endswith("more characters]")
+
+
+def test_the_views_of_a_dict_are_told_as_what_they_show():
+    fields = {"city": "Paris", "api_key": "sk-1"}
+
+    for mapping in (fields, collections.OrderedDict(fields)):
+        items = mapping.items()
+        assert dumped(mapping.keys()) == ["city", "api_key"]
+        assert dumped({"city": "Paris"}.values()) == ["Paris"]
+        assert dumped(items) == dumped([items, 10**30])[0] == {"city": "Paris", "api_key": "[masked]"}
+    *numbers, marker = dumped(NUMBERS.keys())
+    assert (numbers[:2], marker) == ([0, 1], f"… [{1_000_000 - len(numbers):,} more items]")
+    found = dumped(NUMBERS.items())
+    assert (found["0"], found["…"]) == (None, f"… [{1_000_000 - len(found) + 1:,} more items]")
+
+
+def test_keys_that_are_bytes_are_told_apart():
+    found = dumped({b"user:1000:name": "Ada", b"user:1000:city": "Rome", b"api_key": "sk-1", b"\xff": 1})
+
+    assert found == {"user:1000:name": "Ada", "user:1000:city": "Rome", "api_key": "[masked]", "\\xff": 1}
+
+
+def test_an_array_of_pythons_own_is_told():
+    assert dumped(array.array("f", [1, 2])) == "array('f', [1.0, 2.0])"
+    many = array.array("d", bytes(8 * 5_000_000))
+    tracemalloc.start()
+    try:
+        found = dumped(many)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert found == {"type": "array.array", "length": 5_000_000, "typecode": "d", "head": [0.0] * 8}
+    assert peak < KIB * KIB
 
 
 def test_secrets_are_masked_in_what_is_left():
@@ -343,6 +388,70 @@ class Area(pydantic.BaseModel):
 
 def test_computed_fields_of_a_model_are_not_computed():
     assert dumped(Area(side=2)) == {"side": 2}
+
+
+class Counted(pydantic.BaseModel):
+    side: int
+
+    @pydantic.computed_field
+    def loaded(self) -> int:
+        COMPUTED.append(self)
+        return 1
+
+
+class Plot(pydantic.BaseModel):
+    areas: list[Counted]
+
+
+COMPUTED: list[Counted] = []
+
+
+# From 2.12 on pydantic can be told for models inside of models.
+@pytest.mark.skipif(tuple(map(int, pydantic.VERSION.split(".")[:2])) < (2, 12), reason="this pydantic computes them")
+def test_computed_fields_of_models_inside_a_model_are_not_computed():
+    assert dumped(Plot(areas=[Counted(side=2)])) == {"areas": [{"side": 2}]}
+    assert dumped(Plot.model_construct(areas=[Counted(side=2), object()]))["areas"][0] == {"side": 2}  # type: ignore[list-item]
+    assert not COMPUTED
+
+
+class Connection(pydantic.BaseModel):
+    """A model with a field that pydantic cannot write."""
+
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True, extra="allow")
+    host: str
+    lock: Any
+    password: pydantic.SecretStr = pydantic.SecretStr("sk-1")
+    inner: Any = pydantic.Field(default_factory=object, exclude=True)
+    rows: list[Any] = []
+
+    @pydantic.computed_field
+    def loaded(self) -> int:
+        return pytest.fail("computed")
+
+    @pydantic.field_serializer("host")
+    def upper(self, host: str) -> str:
+        return host.upper()
+
+
+def test_a_model_is_told_field_by_field_where_it_cannot_be_written():
+    frame = pd.DataFrame({"n": [1]})
+
+    found = dumped(Connection(host="a", lock=frame, port=1))  # type: ignore[call-arg] - an extra field
+    of_big = dumped(Connection(host="a", lock=frame, rows=MANY))
+
+    assert found == {"host": "A", "lock": dumped(frame), "password": "[masked]", "rows": [], "port": 1}
+    assert of_big == {"host": "A", "lock": dumped(frame), "password": "[masked]", "rows": "<list of 1,000,000 items>"}
+
+
+def test_a_model_that_writes_itself_is_named_where_it_fails():
+    class Own(pydantic.BaseModel):
+        hidden: str = "sk-1"
+
+        @pydantic.model_serializer
+        def write(self) -> Any:
+            raise ValueError
+
+    assert dumped(Own()).endswith("Own object>")
 
 
 def test_a_big_model_keeps_its_small_fields_and_what_it_hides():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 
+import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -178,6 +180,23 @@ def test_a_secret_default_is_masked(only):
     connect("db")
 
     assert "sk-default" not in str(only()._asdict())
+
+
+@pytest.mark.parametrize("library", [pd, pl], ids=["pandas", "polars"])
+def test_columns_under_secret_names_are_masked(library):
+    users = library.DataFrame({"name": ["Ada"], "api_key": ["sk-1"]})
+
+    assert json.loads(dump(users))["head"] == [["Ada", MASK]]
+    assert json.loads(dump(users["name"]))["head"] == ["Ada"]
+    assert json.loads(dump(users["api_key"]))["head"] == [MASK]
+    ops.configure(mask_secrets=False)
+    assert json.loads(dump(users))["head"] == [["Ada", "sk-1"]]
+
+
+def test_secrets_in_the_message_of_an_exception_that_is_a_value_are_masked():
+    error = ValueError({"user": "ada", "password": "hunter2"})
+
+    assert json.loads(dump(error))["message"] == "{'user': 'ada', 'password': [masked]}"
 
 
 def test_masking_can_be_switched_off(only):
