@@ -50,8 +50,7 @@ def import_command(files: tuple[str, ...], *, as_json: bool) -> None:
             try:
                 failed += _take(file, merge)
             except (FormatError, OSError) as error:
-                said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-                print_note(f"Error: {visible(said if Path(file).name in said else f'{file}: {said}')}")
+                print_note(visible(f"Error: {_problem(file, error)}"))
                 failed += 1
         merge.finish()
         late = merge.expired(active.rescue.retention.max_age_ns if active.rescue is not None else None)
@@ -68,6 +67,12 @@ def import_command(files: tuple[str, ...], *, as_json: bool) -> None:
         )
     if refused:
         raise click.exceptions.Exit(1)
+
+
+def _problem(file: str, error: FormatError | OSError) -> str:
+    if isinstance(error, OSError):
+        return f"{file}: {error.strerror or error}"
+    return str(error) if file == "-" or Path(file).name in str(error) else f"{file}: {error}"
 
 
 def _told(merge: Merge, refused: int) -> str:

@@ -52,6 +52,10 @@ def replacing(path: Path) -> Generator[Path]:
         if place.exists():
             shutil.copymode(place, beside)
         beside.replace(place)
+    except OSError as error:
+        if error.filename == os.fspath(beside):  # a name that nobody gave
+            error.filename = os.fspath(path)
+        raise
     finally:
         beside.unlink(missing_ok=True)
 

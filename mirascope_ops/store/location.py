@@ -134,12 +134,14 @@ def prepare(path: Path) -> None:
         if path.parent.name == local_folder().name:
             _require_own(path.parent)
         if not path.exists():
-            # Two kernels may start at once: whoever comes second finds the file, which is as good.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            # Two kernels may start at once: whoever comes second finds the file, which is as good. Where the path is a
+            # link, to a larger disk or the like, what it leads to is made.
+            os.close(os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         pass
     except OSError as error:
-        raise StoreError(f"The store {path} cannot be made: {error.strerror or error}. {_HINT}") from error
+        place = f"{path}, a link to {os.path.realpath(path)}," if os.path.islink(path) else str(path)  # noqa: PTH114 - never raises
+        raise StoreError(f"The store {place} cannot be made: {error.strerror or error}. {_HINT}") from error
     if path.exists() and not path.is_file():
         raise NoPlaceError(
             f"{path} is no regular file: expected the path of a file, such as {path / 'spans.db'}. {_HINT}"

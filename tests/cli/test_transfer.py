@@ -156,8 +156,22 @@ def test_a_failed_export_is_a_failure_and_leaves_nothing(cli, tmp_path):
     done = cli("export", tmp_path / "missing" / "all.jsonl")
 
     assert done.code == 1
-    assert "No such file or directory" in done.err
+    assert done.err == f"Error: {tmp_path / 'missing' / 'all.jsonl'}: No such file or directory\n"
     assert not (tmp_path / "missing").exists()
+
+
+def test_a_file_that_cannot_be_read_is_named_whatever_its_name(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "directory").mkdir()
+
+    done = cli("import", ".", "directory", "no")
+
+    assert done.code == 1
+    assert done.err.splitlines() == [
+        "Error: .: Is a directory",
+        "Error: directory: Is a directory",
+        "Error: no: No such file or directory",
+    ]
 
 
 def test_what_cannot_be_read_is_left_out_counted_and_a_failure(cli, other, tmp_path):

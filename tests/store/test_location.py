@@ -117,6 +117,23 @@ def test_an_impossible_place_says_what_to_do(tmp_path, place):
         prepare(tmp_path / place)
 
 
+def test_what_a_link_leads_to_is_made_and_private(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "spans.db").symlink_to(tmp_path / "disk" / "spans.db")
+
+    prepare(tmp_path / "spans.db")
+
+    assert mode(tmp_path / "disk" / "spans.db") == 0o600
+    assert (tmp_path / "spans.db").is_symlink()
+
+
+def test_a_link_to_a_disk_that_is_not_there_says_so(tmp_path):
+    (tmp_path / "spans.db").symlink_to(tmp_path / "disk" / "spans.db")
+
+    with pytest.raises(StoreError, match=f"a link to {tmp_path / 'disk' / 'spans.db'}, cannot be made: No such file"):
+        prepare(tmp_path / "spans.db")
+
+
 def test_a_place_that_cannot_be_written_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(location.os, "access", lambda path, how: False)
 
