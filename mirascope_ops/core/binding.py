@@ -44,7 +44,7 @@ class BoundContext:
         self._elsewhere = elsewhere
         functools.update_wrapper(self, fn, updated=())
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the function with the bound session and span current."""
         try:
             with self.current():

@@ -50,7 +50,7 @@ class TracedMethod:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self.function if instance is None else BoundTrace(self.function, instance)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""
         return self.function(*args, **kwargs)
 
@@ -123,11 +123,11 @@ class BoundTrace:
     def __class__(self) -> type[Any]:  # pyright: ignore[reportIncompatibleMethodOverride] - see the module's docstring
         return MethodType
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the method."""
         return self.__func__(self.__self__, *args, **kwargs)
 
-    def wrapped(self, *args: Any, **kwargs: Any) -> Any:
+    def wrapped(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the method and return a `Trace`: its result, with its span."""
         return self.__func__.wrapped(self.__self__, *args, **kwargs)
 
@@ -207,7 +207,7 @@ class TracedObject:
     def __class__(self) -> type[Any]:  # pyright: ignore[reportIncompatibleMethodOverride] - see the module's docstring
         return cast("type[Any]", type(self.__wrapped__))
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the object."""
         return self._call(*args, **kwargs)
 

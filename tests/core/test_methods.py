@@ -307,6 +307,26 @@ def test_a_method_bound_by_hand_works():
 # -- equality, pickling, copying -------------------------------------------------------------------
 
 
+def test_an_argument_of_a_method_may_be_called_self():
+    class Template:
+        @ops.trace
+        def fill(self, /, **values: str) -> dict[str, str]:
+            return values
+
+        @staticmethod
+        @ops.trace
+        def fill_static(**values: str) -> dict[str, str]:
+            return values
+
+        def __call__(self, /, **values: str) -> dict[str, str]:
+            return values
+
+    for fill in (Template().fill, Template.fill_static, ops.trace(Template()), ops.version(Template())):
+        assert fill(self="a") == {"self": "a"}
+        assert fill.wrapped(self="a").result == {"self": "a"}
+        assert ops.bind_context(fill)(self="a") == {"self": "a"}
+
+
 def test_bound_methods_are_equal_and_hash_as_bound_methods_do():
     agent, same = Agent(), Agent()
 
