@@ -120,7 +120,7 @@ def _read(data: bytes, encoding: Encoding, problems: list[str], problem: Any) ->
         if span.parent_id == _NO_PARENT:
             span = span._replace(parent_id=None)
         spans.append(masked.span(in_session(span), resources))
-        annotations += [each._replace(metadata=masked.metadata(each.metadata)) for each in one.annotations]
+        annotations += map(masked.annotation, one.annotations)
     rejected = max(total - len(spans), 0)
     if not problems:
         return Received(spans, runs, annotations, len(data))

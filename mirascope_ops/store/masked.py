@@ -17,7 +17,7 @@ from mirascope_ops.store.records import SpanRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
-    from mirascope_ops.store.records import RunRecord
+    from mirascope_ops.store.records import AnnotationRecord, RunRecord
 
 _MESSAGE: Final = "exception.message"
 _STACKTRACE: Final = "exception.stacktrace"
@@ -51,10 +51,9 @@ def record(span: SpanRecord) -> SpanRecord:
     Args:
         span: The span.
     """
-    told = span.session_attributes
     return span._replace(
-        status_message=message(span.status_message) if span.status_message else "",
-        session_attributes=str(_text("", told)) if told else told,
+        status_message=_outside_message(span.status_message) if span.status_message else "",
+        session_attributes=_session_attributes(span.session_attributes),
         attributes=attributes(span.attributes),
         events=[each._replace(attributes=event(attributes(each.attributes))) for each in span.events],
         links=[each._replace(attributes=attributes(each.attributes)) for each in span.links],
@@ -83,10 +82,13 @@ def event(found: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def metadata(found: Mapping[str, Any]) -> Mapping[str, Any]:
     """Mask what a person adds to an annotation."""
-    policy = capture.policy
-    if not policy.mask_secrets:
-        return found
-    return cast("Mapping[str, Any]", masking.mask(dict(found), policy.redact))
+    return attributes(found)
+
+
+def annotation(found: AnnotationRecord) -> AnnotationRecord:
+    """Mask a judgement that another process recorded; of this process's own the texts are masked already."""
+    label, reasoning = (None if text is None else _redacted("", text) for text in (found.label, found.reasoning))
+    return found._replace(label=label, reasoning=reasoning, metadata=metadata(found.metadata))
 
 
 def span(found: SpanRecord, resources: MutableMapping[int, tuple[Any, Mapping[str, Any]]]) -> SpanRecord:
@@ -107,8 +109,8 @@ def span(found: SpanRecord, resources: MutableMapping[int, tuple[Any, Mapping[st
     if not (found.status_message or told or found.events or found.links):
         return SpanRecord._make((*found[:_RESOURCE], known[1], masked, (), ()))
     return found._replace(
-        status_message=message(found.status_message) if found.status_message else "",
-        session_attributes=None if told is None else str(_text("", told)),
+        status_message=_outside_message(found.status_message) if found.status_message else "",
+        session_attributes=_session_attributes(told),
         resource=known[1],
         attributes=masked,
         events=[each._replace(attributes=event(attributes(each.attributes))) for each in found.events],
@@ -119,6 +121,34 @@ def span(found: SpanRecord, resources: MutableMapping[int, tuple[Any, Mapping[st
 def run(found: RunRecord) -> RunRecord:
     """Mask an entry into a session that another process recorded."""
     return found._replace(attributes=attributes(found.attributes))
+
+
+def _outside_message(text: str) -> str:
+    """Mask the message of another process's error, which the user's rule has not seen."""
+    return _redacted(_MESSAGE, message(text))
+
+
+def _session_attributes(told: str | None) -> str | None:
+    """Mask a session's attributes, which are JSON text; what is no object is nobody's attributes."""
+    if not told or (capture.policy.redact is None and not masking.may_hold_secret(told)):
+        return told
+    try:
+        data = orjson.loads(told)
+    except orjson.JSONDecodeError:
+        return _redacted("", told)
+    if not isinstance(data, dict):
+        return _redacted("", told)
+    return orjson.dumps(attributes(cast("dict[str, Any]", data)), default=str).decode()
+
+
+def _redacted(key: str, text: str) -> str:
+    """Apply the user's rule to a text; one that fails must not let anything through."""
+    redact = capture.policy.redact
+    try:
+        return text if redact is None else str(redact(key, text))
+    except Exception as error:  # noqa: BLE001 - the user's own code
+        guard.report("masking a text", error)
+        return masking.MASK
 
 
 def _may_be_secret(item: tuple[str, Any]) -> bool:

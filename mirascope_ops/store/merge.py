@@ -88,9 +88,7 @@ class Merge:
         for one in taken:
             if self._is_news(one.record):
                 spans.append(masked.span(one.record, resources))
-            annotations += [
-                annotation._replace(metadata=masked.metadata(annotation.metadata)) for annotation in one.annotations
-            ]
+            annotations += map(masked.annotation, one.annotations)
         if spans or runs or annotations:
             self._store.write(spans, runs, annotations)
         self.entries += len(runs)

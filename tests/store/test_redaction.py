@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from sample_records import run_record
 
 from mirascope_ops import StoreError, ops
-from mirascope_ops.core import capture
+from mirascope_ops.core import capture, guard
 from mirascope_ops.core.processor import SessionProcessor
 from mirascope_ops.store import location, masked, rescue
 from mirascope_ops.store import recorder as recorders
@@ -100,6 +100,52 @@ def test_what_a_rule_that_fails_did_not_see_is_not_kept(monkeypatch, recorder, p
     ops.store.flush()
 
     assert b"Ada Lovelace" not in on_disk(path.parent)
+
+
+@pytest.mark.parametrize("mask_secrets", [True, False])
+def test_ones_own_rule_holds_for_all_that_other_processes_tell(monkeypatch, make, mask_secrets):
+    def rule(key, value):
+        return value.replace("Ada", "***") if isinstance(value, str) else value
+
+    monkeypatch.setattr(capture, "policy", capture.Policy(redact=rule, mask_secrets=mask_secrets))
+    span = make.span(status="error", status_message="no such person: Ada", session_attributes='{"who":{"name":"Ada"}}')
+    note = make.annotation(span, label="Ada", reasoning="as Ada said", metadata={"by": "Ada", "to": ["Ada"], "n": 1})
+
+    found, told = masked.span(span, {}), masked.annotation(note)
+
+    assert found.status_message == "no such person: ***"
+    assert found.session_attributes == '{"who":{"name":"***"}}'
+    assert (told.label, told.reasoning) == ("***", "as *** said")
+    assert dict(told.metadata) == {"by": "***", "to": ["***"], "n": 1}
+
+
+def test_a_rule_gives_the_values_of_an_annotation_and_never_takes_its_place(monkeypatch, recorder):
+    monkeypatch.setattr(capture, "policy", capture.Policy(redact=lambda key, value: "***"))
+    with ops.span("ours") as span:
+        pass
+
+    ops.get_trace(span.trace_id).annotate(label="pass", metadata={"by": "Ada"})
+
+    (note,) = recorder.store.annotations([span.trace_id])
+    assert dict(note.metadata) == {"by": "***"}
+
+
+def test_a_rule_that_fails_costs_what_it_did_not_see_and_no_more(monkeypatch, recorder, make):
+    def rule(key, value):
+        raise RuntimeError(key)
+
+    monkeypatch.setattr(capture, "policy", capture.Policy(redact=rule))
+    monkeypatch.setattr(guard, "_strict", False)
+    span = make.span(status_message="Ada", session_attributes='{"who":"Ada"}', attributes={"n": 1})
+    note = make.annotation(span, reasoning="Ada", metadata={"by": "Ada"})
+    with ops.span("ours") as ours:
+        pass
+
+    found, told = masked.span(span, {}), masked.annotation(note)
+    ops.get_trace(ours.trace_id).annotate(metadata={"by": "Ada"})
+
+    assert found.span_id == span.span_id
+    assert "Ada" not in repr((found, told, recorder.store.annotations([ours.trace_id])))
 
 
 def test_masks_can_be_switched_off(monkeypatch, recorder, tracer):
