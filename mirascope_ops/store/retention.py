@@ -51,7 +51,7 @@ def days_of(value: float | str) -> float | None:
         >>> days_of("7"), days_of("forever")
         (7.0, None)
     """
-    if value == FOR_EVER:
+    if _is_for_ever(value):
         return None
     try:
         days = float(value)
@@ -72,7 +72,7 @@ def bytes_of(value: int | str) -> int | None:
         >>> bytes_of("1.5 GB"), bytes_of("forever")
         (1610612736, None)
     """
-    if value == FOR_EVER:
+    if _is_for_ever(value):
         return None
     found = _SIZE.fullmatch(str(value))
     size = int(float(found[1]) * _UNITS[_unit(found[2])]) if found and not isinstance(value, bool) else 0
@@ -81,6 +81,10 @@ def bytes_of(value: int | str) -> int | None:
             f'{value!r} is no size of at least a megabyte: give bytes, text such as "500 MB", or "forever".'
         )
     return size
+
+
+def _is_for_ever(value: float | str) -> bool:
+    return isinstance(value, str) and value.strip().lower() == FOR_EVER
 
 
 def _unit(text: str) -> str:

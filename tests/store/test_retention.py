@@ -41,6 +41,12 @@ def test_the_environment_says_how_long_traces_are_kept(monkeypatch, tmp_path):
     assert str(found) == f"7.5 days, at most 500.0 MB, oldest traces go first, into {tmp_path}"
 
 
+@pytest.mark.parametrize("value", ["forever", "Forever", " FOREVER "])
+def test_for_ever_is_for_ever_however_it_is_written(value):
+    assert retention.days_of(value) is None
+    assert retention.bytes_of(value) is None
+
+
 @pytest.mark.parametrize("value", ["", "soon", "-1", "0", 0, -3, True, "inf", "nan", None])
 def test_days_that_mean_nothing_are_refused(value):
     with pytest.raises(ConfigurationError, match="number of days"):
