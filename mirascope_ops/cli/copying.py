@@ -24,12 +24,16 @@ _PARTS: Final = ("", "-wal")  # of a database; what else lies beside it is made 
 
 def reason_for_copy(rescue: Rescue) -> str:
     """Say why a store can be read from a copy only; empty where it can be read itself, or not at all."""
+    from mirascope_ops.store.location import network_of
+
     path = rescue.path
     kept = [place for place in rescue.places if os.access(place, os.R_OK)]
     if not path.exists():
         return f"{path} cannot be made" if kept and not _can_be_made(path.parent) else ""
     if not (path.is_file() and os.access(path, os.R_OK)):
         return ""
+    if filesystem := network_of(path):
+        return f"{path} is on a network file system ({filesystem})"
     if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         return f"{path} cannot be written"
     if kept and shutil.disk_usage(path.parent).free < sum(_size(place) for place in kept):
@@ -79,11 +83,13 @@ def _add(place: Path, path: Path, store: SqliteStore) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
+    from mirascope_ops.store.location import network_of
     from mirascope_ops.store.lock import FileLock
 
     lock = source.with_name(f"{source.name}.lock")
-    # Who cannot lock it cannot be in the way of those who write it either, and there is rarely anybody.
-    with FileLock(lock, _PATIENCE).held() if os.access(lock, os.W_OK) else nullcontext():
+    # Where it cannot be locked, those who write it are not kept from that; there is rarely anybody.
+    can_be_locked = os.access(lock, os.W_OK) and not network_of(lock)
+    with FileLock(lock, _PATIENCE).held() if can_be_locked else nullcontext():
         for part in _PARTS:
             beside = source.with_name(source.name + part)
             if beside.exists():

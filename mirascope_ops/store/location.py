@@ -124,8 +124,7 @@ def prepare(path: Path) -> None:
     Raises:
         StoreError: The place cannot be used; the text says why and what to do.
     """
-    filesystem = filesystem_of(path)
-    if filesystem in _NETWORK_FILESYSTEMS:
+    if filesystem := network_of(path):
         raise StoreError(
             f"{path} is on a network file system ({filesystem}), where several writers are unsafe. {_HINT}"
         )
@@ -186,10 +185,16 @@ def filesystem_of(path: Path, mounts: Iterable[str] | None = None) -> str:
     return found
 
 
+def network_of(path: Path) -> str:
+    """Name the type of the network file system that holds a path, or "" where it is on a disk of this machine."""
+    found = filesystem_of(path)
+    return found if found in _NETWORK_FILESYSTEMS else ""
+
+
 def _default_location() -> Location:
     path = default_path()
-    filesystem = filesystem_of(path)
-    if filesystem not in _NETWORK_FILESYSTEMS:
+    filesystem = network_of(path)
+    if not filesystem:
         return Location("file", path)
     local = local_folder() / "spans.db"
     note = (

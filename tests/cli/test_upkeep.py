@@ -216,6 +216,18 @@ def test_a_store_that_cannot_be_written_is_read_and_left_as_it_is(cli, store, un
     assert content_of(store.parent) == before
 
 
+def test_a_store_on_a_network_is_read_and_left_as_it_is(cli, store, monkeypatch):
+    expected, before = cli("traces"), content_of(store.parent)
+    really = location.filesystem_of
+    monkeypatch.setattr(location, "filesystem_of", lambda path: "nfs4" if path == store else really(path))
+
+    done = cli("traces")
+
+    assert (done.code, done.out) == (0, expected.out)
+    assert "is on a network file system (nfs4): a copy is read." in done.err
+    assert content_of(store.parent) == before
+
+
 def test_stats_name_the_store_of_which_a_copy_is_read(cli, store, unwritable):
     unwritable(store.parent)
 
