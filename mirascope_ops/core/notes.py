@@ -17,9 +17,13 @@ UNSET, OK = StatusCode.UNSET.value, StatusCode.OK.value
 
 
 class Notes:
-    """What was noted on a span while it was open: of most calls, nothing."""
+    """What was noted on a span while it was open: of most calls, nothing.
 
-    __slots__ = ("code", "events", "extra", "links", "message")
+    Attributes:
+        exported: What a span processor put in the place of a span's attributes or events, for exporters only.
+    """
+
+    __slots__ = ("code", "events", "exported", "extra", "links", "message")
 
     def __init__(self) -> None:
         self.code: int = UNSET
@@ -27,6 +31,7 @@ class Notes:
         self.extra: dict[str, Any] | None = None
         self.events: list[tuple[str, int, dict[str, Any]]] | None = None
         self.links: list[Link] | None = None
+        self.exported: dict[str, Any] | None = None
 
     def copy(self) -> Notes:
         """Return the same, to stay as it is while the span goes on."""

@@ -38,6 +38,10 @@ class LazyReadable(otel_trace.Span, ReadableSpan):
             """Return every attribute, whole."""
             ...
 
+        def _own_notes(self) -> Notes:
+            """Return the span's notes, to be written to."""
+            ...
+
     @property
     def _context(self) -> SpanContext:  # pyright: ignore[reportIncompatibleVariableOverride] - read lazily
         return self.get_span_context()
@@ -74,16 +78,32 @@ class LazyReadable(otel_trace.Span, ReadableSpan):
         """All attributes, within the provider's limits."""
         return MappingProxyType(self._attributes)
 
+    # Processors that keep something from exporters replace these two on a span that has ended: the SDK has no public
+    # way. The store keeps what was recorded.
     @property
     def _attributes(self) -> BoundedAttributes:  # pyright: ignore[reportIncompatibleVariableOverride] - read lazily
+        exported = self._notes.exported
+        if exported is not None and "attributes" in exported:
+            return exported["attributes"]
         limits = self._pipe.limits
         return BoundedAttributes(
             limits.max_span_attributes, self.all_attributes(), max_value_len=limits.max_span_attribute_length
         )
 
+    @_attributes.setter
+    def _attributes(self, attributes: Any) -> None:
+        self._export("attributes", attributes)
+
     @property
     def events(self) -> Sequence[Event]:
         """The events, the newest ones where the provider's limit is reached."""
+        return tuple(self._events)
+
+    @property
+    def _events(self) -> Sequence[Event]:  # pyright: ignore[reportIncompatibleVariableOverride] - read lazily
+        exported = self._notes.exported
+        if exported is not None and "events" in exported:
+            return exported["events"]
         limits = self._pipe.limits
         longest = limits.max_attribute_length
         kept = _newest(self._notes.events, limits.max_events)
@@ -92,7 +112,13 @@ class LazyReadable(otel_trace.Span, ReadableSpan):
             for name, time, found in kept
         )
 
-    _events = events  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily
+    @_events.setter
+    def _events(self, events: Any) -> None:
+        self._export("events", events)
+
+    def _export(self, what: str, value: Any) -> None:
+        notes = self._own_notes()
+        notes.exported = {**(notes.exported or {}), what: value}
 
     @property
     def links(self) -> Sequence[Link]:
@@ -110,7 +136,7 @@ class LazyReadable(otel_trace.Span, ReadableSpan):
     @property
     def dropped_attributes(self) -> int:
         """Attributes over the provider's limit."""
-        return self._attributes.dropped
+        return getattr(self._attributes, "dropped", 0)
 
     @property
     def dropped_events(self) -> int:

@@ -67,6 +67,33 @@ def test_our_spans_are_exported_with_the_attributes_of_mirascope(processor):
     assert span.start_time <= span.end_time
 
 
+class Scrubber(SpanProcessor):
+    """Takes from ended spans what must not leave, as programs do it: the SDK has no public way."""
+
+    def on_end(self, span):
+        span._attributes = {key: "***" if "output" in key else value for key, value in span._attributes.items()}
+        span._events = [event for event in span._events if event.name != "exception"]
+
+
+def test_what_a_processor_takes_from_an_ended_span_is_not_exported_and_stays_in_the_store(only):
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(Scrubber())
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    ops.configure(tracer_provider=provider)
+
+    with provider.get_tracer("a library").start_as_current_span("theirs"):
+        answer("Why?")
+    with pytest.raises(ValueError, match="private"), ops.span("failed"):
+        raise ValueError("private")
+    ours, _, failed = exporter.get_finished_spans()
+
+    assert ours.attributes["mirascope.trace.output"] == "***"
+    assert json.loads(ours.to_json())["attributes"]["mirascope.trace.output"] == "***"
+    assert (len(failed.events), failed.dropped_attributes, failed.dropped_events) == (0, 0, 0)
+    assert only("answer").output == "Why? 3"
+    assert only("failed").error_message == "private"
+
+
 def test_failed_calls_are_exported_as_failed(install_provider):
     provider = install_provider()
 
