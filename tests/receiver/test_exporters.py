@@ -113,6 +113,30 @@ def test_pythons_exporter_comes_again_when_told_to(listener, recorded, caplog, u
     assert (listener.stats().refused, listener.stats().received) == (1, 1)
 
 
+def test_services_that_start_at_once_lose_nothing(listener, recorded):
+    """Their first batches are large, and nothing is known yet of how long such take; each exporter has ten seconds."""
+    tracer = TracerProvider().get_tracer("theirs")
+    at_once = threading.Barrier(6)
+    told = []
+
+    def serve():
+        exporter = OTLPSpanExporter(listener.endpoint, headers=listener.headers)
+        spans = [tracer.start_span("call", attributes={"text": "x" * 20_000}) for _ in range(60)]
+        for span in spans:
+            span.end()
+        at_once.wait()
+        told.append(exporter.export(spans))
+
+    services = [threading.Thread(target=serve) for _ in range(6)]
+    for service in services:
+        service.start()
+    for service in services:
+        service.join()
+
+    assert told == [SpanExportResult.SUCCESS] * 6
+    assert len(recorded()) == 360
+
+
 SEND = """
 const [url, authorization, path] = process.argv.slice(1);
 const body = require("node:fs").readFileSync(path);
