@@ -19,7 +19,7 @@ from opentelemetry.context import create_key
 from mirascope_ops.core import backend, callables, capture, clock, context, guard, pipeline
 from mirascope_ops.core.cell import Cell, current_cell
 from mirascope_ops.core.recorded import Recorded
-from mirascope_ops.exceptions import SessionError
+from mirascope_ops.exceptions import SessionError, TraceTargetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -285,7 +285,20 @@ class session:  # noqa: N801 - used as a function, in `with ops.session(...)`, a
         self.__exit__(kind, error, traceback)
 
     def __call__(self, fn: Callable[P, R]) -> Callable[P, R]:
-        """Run every call of a function in a session; each call is an entry of its own."""
+        """Run every call of a function in a session; each call is an entry of its own.
+
+        Raises:
+            TraceTargetError: It is no function: a class, a property, what a call has returned.
+        """
+        target: Any = fn
+        if type(target) in (classmethod, staticmethod):
+            return type(target)(self(target.__func__))
+        if isinstance(target, type):
+            message = f"{target.__qualname__} is a class: decorate its methods with @ops.session(...) instead."
+            raise TraceTargetError(message)
+        if not callable(target):
+            message = f"@ops.session(...) needs a function, got {type(target).__name__}: put it directly on a function."
+            raise TraceTargetError(message)
         return callables.in_context(fn, CURRENT, self._fresh)
 
     def _fresh(self) -> Self:

@@ -175,6 +175,53 @@ def test_a_decorated_function_runs_in_the_session_and_keeps_its_kind():
     assert list(inspect.signature(where).parameters) == ["x", "y"]
 
 
+class Visitor:
+    @ops.session(id="a")
+    @staticmethod
+    def static(x):
+        return current_id(), x
+
+    @ops.session(id="a")
+    @classmethod
+    def of_class(cls, x):
+        return current_id(), cls.__name__, x
+
+    @ops.session(id="a")
+    @staticmethod
+    @ops.trace
+    def traced_static(x):
+        return current_id(), x
+
+    @ops.session(id="a")
+    @classmethod
+    @ops.trace
+    def traced_of_class(cls, x):
+        return current_id(), cls.__name__, x
+
+    @ops.session(id="a")
+    @ops.trace
+    @classmethod
+    def of_traced_class(cls, x):
+        return current_id(), cls.__name__, x
+
+
+def test_static_and_class_methods_may_be_decorated_on_top():
+    for visitor in (Visitor, Visitor()):
+        assert visitor.static(1) == visitor.traced_static(1) == ("a", 1)
+        assert visitor.of_class(1) == visitor.traced_of_class(1) == visitor.of_traced_class(1) == ("a", "Visitor", 1)
+        assert visitor.traced_of_class.wrapped(1).result == ("a", "Visitor", 1)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [(Visitor, "Visitor is a class"), (property(current_id), "got property"), (None, "got NoneType"), ("a", "got str")],
+    ids=repr,
+)
+def test_what_is_no_function_is_refused_as_decorated(target, expected):
+    with pytest.raises(TypeError, match=expected):
+        ops.session(id="a")(target)
+
+
 def test_each_call_of_a_decorated_function_is_an_entry_of_its_own():
     @ops.session()
     def entry():
