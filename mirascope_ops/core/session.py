@@ -330,8 +330,14 @@ def enter(
         guard.report("joining the tracer provider", error)
     chosen = str(clock.new_uuid()) if session_id is None else session_id
     entered = SessionContext(chosen, attributes, parent, cell or current_cell())
-    entry = Entry(entered, CURRENT.set(entered), context.attach(KEY, entered))
-    _record(entered)
+    before, around = CURRENT.get(), context.get()
+    try:
+        entry = Entry(entered, CURRENT.set(entered), context.attach(KEY, entered))
+        _record(entered)
+    except BaseException:  # an interrupt: nobody gets the entry, and nobody would leave the session
+        CURRENT.set(before)
+        context.attach_context(around)
+        raise
     return entry
 
 

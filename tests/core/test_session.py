@@ -160,6 +160,21 @@ def test_a_session_is_listed_while_it_is_open():
     assert listed == ["open"]
 
 
+@pytest.mark.parametrize("place", ["mirascope_ops.core.session._record", "mirascope_ops.core.context.attach"])
+def test_an_interrupt_while_a_session_is_entered_leaves_none_current(monkeypatch, place):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with ops.session(id="around") as around, ops.span("around") as span:
+        monkeypatch.setattr(place, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            ops.session(id="a").__enter__()
+        monkeypatch.undo()
+
+        assert ops.current_session() is around
+        assert otel_trace.get_current_span() is span
+
+
 # -- decorator -------------------------------------------------------------------------------------
 
 
