@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _SPANS_AT_ONCE: Final = 4_000
 _SECONDS_AT_ONCE: Final = 0.3  # that one transaction takes, more or less: what waits gets less little by little
 _BYTES_AT_ONCE: Final = 8 * 1024**2
+# A small body takes as long as one of so many bytes: by what it takes a byte, large ones would seem to take minutes.
+_LEAST_SIZE: Final = 8 * 1024
 _STORE_SECONDS: Final = 5  # until an exporter tries again that found the store out of order
 
 
@@ -127,7 +129,7 @@ class Intake:
             if size := sum(each.size for each in taken):
                 seconds = time.perf_counter() - begun
                 self._at_once = max(1.0, min(_BYTES_AT_ONCE, _SECONDS_AT_ONCE * size / seconds))
-                self._measured(size, seconds)
+                self._measured(max(size, len(taken) * _LEAST_SIZE), seconds)
             self._tell(done)
 
     def _take_some(self, taken: list[Arrival]) -> list[Done]:
