@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import heapq
 import random
+import time
 
 import pytest
+from made_requests import protobuf
 
 from mirascope_ops.receiver import turns as module
+from mirascope_ops.receiver.answers import Encoding
+from mirascope_ops.receiver.intake import Arrival, Intake
 from mirascope_ops.receiver.turns import MAX_BYTES, MAX_SECONDS, Turns
 
 BATCH = 100_000
@@ -135,6 +139,20 @@ def test_as_long_as_nothing_is_known_nobody_is_sent_away_for_longer_than_exporte
 
     assert turns.come("large", 60_000_000) is None
     assert 1 <= turns.come("small", 1_000) <= 5
+
+
+def test_small_bodies_tell_little_of_how_long_large_ones_take(clock):
+    turns = Turns(clock)
+    intake = Intake(lambda found: time.sleep(0.002), lambda done: None, turns.measured)
+
+    for number in range(100):
+        intake.put(Arrival(protobuf(1, first=number + 1), Encoding.PROTOBUF, ""))
+        while len(intake):
+            time.sleep(0.001)
+    intake.close(60.0)
+
+    assert turns.come("large", 1_000_000) is None
+    assert turns.seconds < 2
 
 
 def test_a_place_is_kept_for_a_while_and_given_up_with_its_connection(turns, clock):
