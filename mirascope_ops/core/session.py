@@ -271,9 +271,9 @@ class session:  # noqa: N801 - used as a function, in `with ops.session(...)`, a
         current = CURRENT.get()
         for index in range(len(self._entries) - 1, -1, -1):
             if self._entries[index].context is current:
-                return leave(self._entries.pop(index))
+                return _leave_surely(self._entries.pop(index))
         if self._entries:
-            leave(self._entries.pop())
+            _leave_surely(self._entries.pop())
         return None
 
     async def __aenter__(self) -> SessionContext:
@@ -360,6 +360,15 @@ def leave(entry: Entry) -> None:
     entry.context.is_gone = not is_current
     entry.context.ended = clock.now()
     _record(entry.context)
+
+
+def _leave_surely(entry: Entry) -> None:
+    """Leave a session, also where an interrupt comes as it is left: nobody else would."""
+    try:
+        leave(entry)
+    except BaseException:
+        leave(entry)
+        raise
 
 
 def _still_there(session_context: Any) -> Any:

@@ -175,6 +175,23 @@ def test_an_interrupt_while_a_session_is_entered_leaves_none_current(monkeypatch
         assert otel_trace.get_current_span() is span
 
 
+@pytest.mark.parametrize("place", ["mirascope_ops.core.session._still_there", "mirascope_ops.core.context.reset"])
+def test_an_interrupt_while_a_session_is_left_leaves_none_current(monkeypatch, place):
+    def interrupt(*_: object) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    with ops.session(id="around") as around, ops.span("around") as span:
+        session = ops.session(id="a")
+        session.__enter__()
+        monkeypatch.setattr(place, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            session.__exit__(None, None, None)
+
+        assert ops.current_session() is around
+        assert otel_trace.get_current_span() is span
+
+
 # -- decorator -------------------------------------------------------------------------------------
 
 
