@@ -107,7 +107,9 @@ _told: list[Forking] = []  # of the fork that takes place
 
 
 def watch_forks(told: Forking) -> None:
-    """Tell this of every fork, with `loading` held.
+    """Tell this of every fork, with `loading` held: before it the last that came here first, after it the first.
+
+    So what uses something else comes to rest before that, and while it waits nothing that it uses is held.
 
     Not `os.register_at_fork`: what another thread registers while a fork waits for `loading` would be told of the
     fork's end and not of its beginning.
@@ -117,7 +119,7 @@ def watch_forks(told: Forking) -> None:
 
 def _before_fork() -> None:
     loading.acquire()
-    _told[:] = _forking
+    _told[:] = reversed(_forking)
     for told in _told:
         told.before_fork()
 

@@ -132,7 +132,7 @@ class Connections:
             if not self._is_current():
                 with self._lock:
                     self._current_writer()
-            reading = self._readers.begin((self._pid, self._generation), _FORK_SECONDS)
+            reading = self._readers.begin((self._pid, self._generation), self._patience)
             try:
                 reading.connection = connection = reading.connection or self._connect()
                 try:

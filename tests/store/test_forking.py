@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mirascope_ops.store import connections, recorder, sqlite
+from mirascope_ops.store.codec import SPAN_COLUMNS
+from mirascope_ops.store.collection import uncollected
 from mirascope_ops.store.records import SpanQuery
 from mirascope_ops.store.sqlite import SqliteStore
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 assert recorder  # its hooks bring the stores to rest
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
+NAME = SPAN_COLUMNS.index("name")
 HANGS = 150  # seconds after which a child that hangs is ended by an alarm
 
 
@@ -350,14 +353,45 @@ def test_a_reading_that_does_not_end_holds_a_fork_up_but_not_for_ever(store, mak
     assert "fork" in caplog.text
 
 
-def test_families_that_write_read_and_fork_at_once_lose_and_double_nothing(path, store, make):
+def test_a_fork_that_waits_for_a_reader_holds_nothing_that_the_reader_needs(store, make, monkeypatch):
+    monkeypatch.setattr(connections, "_FORK_SECONDS", 0.2)
+    store.wait_for_others(0.2)
+    store.write([make.span(name="before")])
+    reading, held_up = threading.Event(), []
+
+    def read() -> None:
+        with store._connections.reading():
+            reading.set()
+            while not store._connections._readers._is_forking:
+                time.sleep(0.001)
+            with uncollected():
+                held_up.append(not store._connections._readers._is_forking)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    reading.wait(HANGS)
+
+    child = forked(lambda: None)
+
+    reader.join(HANGS)
+    assert ended_well(child)
+    assert held_up == [False]
+
+
+@pytest.mark.parametrize("patience", [5.0, 0.0])  # with none, every fork ends what others read
+def test_families_that_write_read_and_fork_at_once_lose_and_double_nothing(path, store, make, monkeypatch, patience):
+    monkeypatch.setattr(connections, "_FORK_SECONDS", patience)
+    monkeypatch.setattr(sqlite, "BATCH", 3)
     spans = [make.span(name=f"span-{number}") for number in range(120)]
     store.write(spans[:1])
     stop = threading.Event()
 
     def read() -> None:
         while not stop.is_set():
-            assert names(store)
+            found = names(store)
+            by_column = [name for batch in store.batches(SpanQuery()) for name in batch.columns[NAME]]
+            assert set(found) <= set(by_column)
+            assert len(by_column) == len(set(by_column))
 
     def write() -> None:
         for span in spans[1:40]:
