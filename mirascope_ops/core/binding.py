@@ -109,10 +109,11 @@ def bind_context(fn: Callable[P, R]) -> Callable[P, R]:
         raise ConfigurationError(message)
     span = otel_trace.get_current_span()
     bound = BoundContext(fn, current_session(), span if context.place_of(span).is_valid else None)
-    if inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
-        # The body of these runs after the call: it is the body that needs the context.
-        body: Any = fn
-        return cast("Callable[P, R]", callables.in_context(body, CURRENT, bound.current))
+    # The body of some runs after the call, and it is the body that needs the context. Of an object, its method tells.
+    bodies: tuple[Any, ...] = (fn,) if isinstance(fn, type) else (fn, cast("Any", fn).__call__)
+    for body in bodies:
+        if inspect.iscoroutinefunction(body) or inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
+            return cast("Callable[P, R]", callables.in_context(body, CURRENT, bound.current))
     return cast("Callable[P, R]", bound)
 
 

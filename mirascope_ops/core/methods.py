@@ -173,6 +173,16 @@ _SPECIAL: Final = tuple(f"__{name}__" for name in (
 ))  # fmt: skip
 
 
+class _Call:
+    """How a traced object is called: by the traced function itself, which is of the kind of the object's own method."""
+
+    def __init__(self, own: Any) -> None:
+        self._own = own
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self._own if instance is None else instance._call  # noqa: SLF001 - part of the same thing
+
+
 class TracedObject:
     """A traced callable object: calls are traced, everything else is the object's own.
 
@@ -187,15 +197,15 @@ class TracedObject:
         _speak_for_another(cls, TracedObject)
 
     def __new__(cls, target: Any, *_: Any, **__: Any) -> Self:
-        """Make an object of a class of its own, where the target's class has special methods."""
+        """Make an object of a class of its own, with the special methods that the target's class has."""
         kind = cast("type[Any]", type(target))
         members: dict[str, Any] = {
             name: _forwarded(name) if getattr(kind, name) is not None else None
             for name in _SPECIAL
             if getattr(kind, name, None) is not getattr(object, name, None)
         }
-        own = cast("type[Self]", type(cls.__name__, (cls,), members)) if members else cls
-        return object.__new__(own)
+        members["__call__"] = _Call(kind.__call__)
+        return object.__new__(cast("type[Self]", type(cls.__name__, (cls,), members)))
 
     def __init__(self, target: Any, call: Callable[..., Any], wrapped: Callable[..., Any], made: Any) -> None:
         self.__wrapped__ = target

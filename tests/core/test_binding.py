@@ -210,3 +210,25 @@ def test_what_a_program_recorded_last_is_stored_though_it_ends_at_once(tmp_path)
 def test_what_is_not_callable_is_refused_with_what_to_write():
     with pytest.raises(ConfigurationError, match=r"got int: write bind_context\(work\)"):
         ops.bind_context(3)
+
+
+class AsyncAgent:
+    async def __call__(self, question):
+        await asyncio.sleep(0)
+        return question, ops.current_session()
+
+
+class StreamingAgent:
+    def __call__(self, question):
+        yield question, ops.current_session()
+
+
+@pytest.mark.parametrize("decorate", [lambda agent: agent, ops.trace], ids=["plain", "traced"])
+async def test_the_body_of_an_object_that_is_called_runs_in_the_context(decorate):
+    with ops.session(id="a") as session:
+        asynchronous = ops.bind_context(decorate(AsyncAgent()))
+        streaming = ops.bind_context(decorate(StreamingAgent()))
+
+    assert await asynchronous("why?") == ("why?", session)
+    assert list(streaming("why?")) == [("why?", session)]
+    assert ops.current_session() is None

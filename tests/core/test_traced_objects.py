@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import functools
+import inspect
 import operator
 import pickle
 import sys
@@ -201,3 +202,30 @@ def test_what_cannot_be_traced_is_refused_with_what_to_write(target, message):
 def test_options_of_another_type_are_refused_with_what_to_write(decorate, options, message):
     with pytest.raises(TraceTargetError, match=message):
         decorate(**options)
+
+
+class AsyncAdder(Adder):
+    async def __call__(self, x):
+        return self.number + x
+
+
+class Counting(Adder):
+    def __call__(self, x):
+        yield from range(x)
+
+
+class AsyncCounting(Adder):
+    async def __call__(self, x):
+        for number in range(x):
+            yield number
+
+
+@pytest.mark.parametrize("kind", [Adder, AsyncAdder, Counting, AsyncCounting])
+def test_its_call_is_of_the_kind_of_the_objects_own(decorate, kind):
+    # Frameworks look at it, to know whether to await: Starlette, FastAPI.
+    plain, traced = kind(1), decorate(kind(1))
+
+    for tells in (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction):
+        assert tells(traced.__call__) == tells(plain.__call__)
+        assert tells(type(traced).__call__) == tells(kind.__call__)
+    assert inspect.signature(traced.__call__) == inspect.signature(plain.__call__)

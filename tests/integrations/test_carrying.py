@@ -227,3 +227,15 @@ def test_starlettes_background_tasks_belong_to_their_request(serve_asgi, recorde
     assert ids == ["a", "b"]
     found = sorted((span.session_id, span.name) for span in recorded() if span.name != "around")
     assert found == [("a", "work"), ("a", "work_async"), ("b", "work"), ("b", "work_async")]
+
+
+def test_a_traced_object_with_an_async_call_is_awaited():
+    done = []
+
+    class Worker:
+        async def __call__(self, number):
+            done.append(await work_async(number))
+
+    anyio.run(BackgroundTask(ops.trace(Worker()), 1))
+
+    assert done == [(1, None)]
