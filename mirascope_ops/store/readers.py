@@ -80,11 +80,13 @@ class Readers:
             reading = next(each for each in self._readings if each.connection is connection)
             reading.is_pausing = True
             self._changed.notify_all()
-        yield
-        with self.lock:
-            reading.is_pausing = False
-            if reading.is_ended:
-                raise ReadingEndedError
+        try:
+            yield
+        finally:
+            with self.lock:
+                reading.is_pausing = False
+        if reading.is_ended:
+            raise ReadingEndedError
 
     def keep(self, reading: Reading) -> bool:
         """Keep the connection of a reading for the next one, if it is sound and there are not enough."""

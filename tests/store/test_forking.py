@@ -314,6 +314,36 @@ def test_a_fork_between_two_batches_costs_neither_side_a_span(path, store, make,
     assert is_whole(path)
 
 
+def test_batches_may_be_left_after_a_fork_that_ended_their_reading(path, store, make, monkeypatch):
+    monkeypatch.setattr(sqlite, "BATCH", 2)
+    store.write([make.span(name=f"before-{number}") for number in range(7)])
+    batches = store.batches(SpanQuery())
+    next(batches)
+
+    close = writes_after_the_parents_close(path, store, make)
+    batches.close()
+
+    assert list(batches) == []
+    assert ended_well(close())
+    assert {"early", "late", "parent"} < set(names_elsewhere(path))
+
+
+def test_both_sides_of_a_fork_read_the_batches_that_are_left(store, make, monkeypatch):
+    monkeypatch.setattr(sqlite, "BATCH", 2)
+    store.write([make.span(name=f"before-{number}") for number in range(7)])
+    batches = store.batches(SpanQuery())
+    next(batches)
+
+    def take_the_rest() -> None:
+        found = [name for batch in batches for name in batch.columns[NAME]]
+        assert found == [f"before-{number}" for number in range(2, 7)]
+
+    child = forked(take_the_rest)
+    take_the_rest()
+
+    assert ended_well(child)
+
+
 def test_a_fork_by_one_who_reads_ends_that_reading_and_it_begins_anew_on_both_sides(path, store, make):
     store.write([make.span(name="before")])
     forks, closes = [None], []
