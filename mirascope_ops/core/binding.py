@@ -17,7 +17,7 @@ from opentelemetry import trace as otel_trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 from mirascope_ops.core import backend, callables, context, guard
-from mirascope_ops.core.session import CURRENT, KEY, SessionContext, current_session
+from mirascope_ops.core.session import CURRENT, KEY, SessionContext, current_session, current_variable
 from mirascope_ops.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def bind_context(fn: Callable[P, R]) -> Callable[P, R]:
     bodies: tuple[Any, ...] = (fn,) if isinstance(fn, type) else (fn, cast("Any", fn).__call__)
     for body in bodies:
         if inspect.iscoroutinefunction(body) or inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
-            return cast("Callable[P, R]", callables.in_context(body, CURRENT, bound.current))
+            return cast("Callable[P, R]", callables.in_context(body, current_variable, bound.current))
     return cast("Callable[P, R]", bound)
 
 

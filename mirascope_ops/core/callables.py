@@ -53,41 +53,57 @@ class Carried:
         self._variable = variable
         self._session: Any = variable.get()
         self._context: Context = context.get()
-        self._outer: tuple[Any, Context] = (None, self._context)
+        self._outer: tuple[Any, Context] | None = None
 
     def __enter__(self) -> None:
-        self._outer = (self._variable.get(), context.get())
-        self._variable.set(self._session)
-        context.attach_context(self._context)
+        if self._outer is None:  # else an interrupt came as the last piece was left, and the body's is still current
+            self._outer = (self._variable.get(), context.get())
+        try:
+            self._variable.set(self._session)
+            context.attach_context(self._context)
+        except BaseException:  # an interrupt: what was entered half would not be left
+            self._put_away(self._outer)
+            raise
 
     def __exit__(self, *_: object) -> None:
-        self._session, self._context = self._variable.get(), context.get()
-        session, outer = self._outer
+        outer = self._outer
+        if outer is not None:
+            try:
+                self._session, self._context = self._variable.get(), context.get()
+            finally:
+                self._put_away(outer)
+
+    def _put_away(self, outer: tuple[Any, Context]) -> None:
+        session, around = outer
         self._variable.set(session)
-        context.attach_context(outer)
+        context.attach_context(around)
+        self._outer = None
 
 
-def around_generator(fn: F, variable: ContextVar[Any], open_scope: Callable[..., Scope]) -> F:
+def around_generator(fn: F, variable: Callable[[], ContextVar[Any]], open_scope: Callable[..., Scope]) -> F:
     """Wrap a generator function: the scope opens at the first `next` and closes when the body ends.
 
     Args:
         fn: The generator function.
-        variable: The ContextVar of the current session.
+        variable: Returns the ContextVar of the current session; by its name, for a ContextVar cannot be pickled, and
+            cloudpickle sends a notebook's functions to other processes with all that they hold.
         open_scope: Called with the arguments (a tuple and a dict); returns the scope.
     """
 
     @functools.wraps(fn)
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        carried = Carried(variable)
+        carried = Carried(variable())
         with carried:
             scope = open_scope(args, kwargs)
         body: Generator[Any, Any, Any] = scope.call(fn, args, kwargs)
-        sent: Any = None
+        del args, kwargs  # the body has them, and may drop them
+        # What goes in or out: a variable would keep it alive for as long as the other side has the word.
+        passing: list[Any] = [None]
         thrown: BaseException | None = None
         while True:
             try:
                 with carried:
-                    item = body.send(sent) if thrown is None else body.throw(thrown)
+                    item = body.send(passing.pop()) if thrown is None else body.throw(thrown)
             except StopIteration as stop:
                 with carried:
                     scope.close(None)
@@ -98,26 +114,28 @@ def around_generator(fn: F, variable: ContextVar[Any], open_scope: Callable[...,
                     scope.close(error)
                 raise
             scope.item(item)
-            sent = thrown = None
+            passing.append(item)
+            item = thrown = None
             try:
-                sent = yield item
+                passing.append((yield passing.pop()))
             except BaseException as error:  # noqa: BLE001 - GeneratorExit too: the body decides what becomes of it
                 thrown = error
 
     return cast("F", wrapper)
 
 
-def around_async_generator(fn: F, variable: ContextVar[Any], open_scope: Callable[..., Scope]) -> F:
+def around_async_generator(fn: F, variable: Callable[[], ContextVar[Any]], open_scope: Callable[..., Scope]) -> F:
     """Wrap an async generator function; as `around_generator`."""
 
     @functools.wraps(fn)
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        carried = Carried(variable)
+        carried = Carried(variable())
         with carried:
             scope = open_scope(args, kwargs)
         body: Any = scope.call(fn, args, kwargs)
+        del args, kwargs  # as above
         step: Any = _first_step(body)
-        sent: Any = None
+        passing: list[Any] = []
         thrown: BaseException | None = None
         while True:
             try:
@@ -125,7 +143,7 @@ def around_async_generator(fn: F, variable: ContextVar[Any], open_scope: Callabl
                     # The garbage collector has closed the body already, and `athrow` would return None.
                     raise thrown  # noqa: TRY301 - it goes the way of what the body raises
                 with carried:
-                    item = await (step or (body.asend(sent) if thrown is None else body.athrow(thrown)))
+                    item = await (step or (body.asend(passing.pop()) if thrown is None else body.athrow(thrown)))
             except StopAsyncIteration:
                 with carried:
                     scope.close(None)
@@ -136,9 +154,10 @@ def around_async_generator(fn: F, variable: ContextVar[Any], open_scope: Callabl
                     scope.close(error)
                 raise
             scope.item(item)
-            step = sent = thrown = None
+            passing.append(item)
+            item = step = thrown = None
             try:
-                sent = yield item
+                passing.append((yield passing.pop()))
             except BaseException as error:  # noqa: BLE001 - GeneratorExit too: the body decides what becomes of it
                 thrown = error
 
@@ -163,7 +182,7 @@ def _leave(_: object) -> None:
     """Do nothing as an async generator is collected: without a finalizer, Python would close it at once."""
 
 
-def in_context(fn: F, variable: ContextVar[Any], manager: Callable[[], Any]) -> F:
+def in_context(fn: F, variable: Callable[[], ContextVar[Any]], manager: Callable[[], Any]) -> F:
     """Wrap a function of any kind so that each call runs inside a context manager of its own.
 
     Args:
@@ -200,7 +219,9 @@ def in_context(fn: F, variable: ContextVar[Any], manager: Callable[[], Any]) -> 
     return wrapper
 
 
-def _in_managed(fn: F, variable: ContextVar[Any], manager: Callable[[], Any], scope: Callable[..., Scope]) -> F:
+def _in_managed(
+    fn: F, variable: Callable[[], ContextVar[Any]], manager: Callable[[], Any], scope: Callable[..., Scope]
+) -> F:
     if inspect.isasyncgenfunction(fn):
         return around_async_generator(fn, variable, scope)
     if inspect.isgeneratorfunction(fn):

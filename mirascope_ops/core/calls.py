@@ -56,8 +56,10 @@ def close_call(span: Span, site: CallSite, result: Any) -> None:
 
 def fail_call(span: Span, error: BaseException) -> None:
     """Note the exception that left a call and end its span; never raises an Exception."""
-    span.fail(error)
-    span.finish_at(None)
+    try:
+        span.fail(error)
+    finally:  # an interrupt must not leave the span current
+        span.finish_at(None)
 
 
 class Iteration:
@@ -124,9 +126,11 @@ class Iteration:
                 self.span.give_output(self._joined())
         except Exception as fault:  # noqa: BLE001 - our bug is not the user's exception
             guard.report("capturing yielded values", fault)
-        if error is not None:
-            self.span.fail(error)
-        self.span.finish_at(None)
+        try:
+            if error is not None:
+                self.span.fail(error)
+        finally:
+            self.span.finish_at(None)
 
     def _joined(self) -> str:
         more = [f"… [{self._dropped:,} more items]"] if self._dropped else []

@@ -33,6 +33,8 @@ class LazyReadable(otel_trace.Span, ReadableSpan):
         _wire: Wire
         _pipe: Pipeline
         _parent_span: Any
+        _parent_id: int
+        _trace: int
 
         def all_attributes(self) -> dict[str, Any]:
             """Return every attribute, whole."""
@@ -55,6 +57,9 @@ class LazyReadable(otel_trace.Span, ReadableSpan):
     def parent(self) -> SpanContext | None:
         """The parent's context, or None at a root."""
         found = self._parent_span
+        if found is None and self._parent_id:  # it has ended, and looks from outside as this one does
+            told = self._wire
+            return otel_trace.SpanContext(self._trace, self._parent_id, False, told.flags, told.state)  # noqa: FBT003
         return found.get_span_context() if isinstance(found, otel_trace.Span) else found
 
     _parent = parent  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] - read lazily

@@ -203,6 +203,11 @@ class SessionContext(Recorded):
 CURRENT: Final[ContextVar[SessionContext | None]] = ContextVar("mirascope_ops_session", default=None)
 
 
+def current_variable() -> ContextVar[SessionContext | None]:
+    """Return the variable that holds the current session."""
+    return CURRENT
+
+
 def session_in(carrier: Context | None) -> SessionContext | None:
     """Return the session that an OpenTelemetry Context carries, or None."""
     carried = None if carrier is None else carrier.get(KEY)
@@ -299,7 +304,7 @@ class session:  # noqa: N801 - used as a function, in `with ops.session(...)`, a
         if not callable(target):
             message = f"@ops.session(...) needs a function, got {type(target).__name__}: put it directly on a function."
             raise TraceTargetError(message)
-        return callables.in_context(fn, CURRENT, self._fresh)
+        return callables.in_context(fn, current_variable, self._fresh)
 
     def _fresh(self) -> Self:
         return type(self)(self._id, self._attributes)

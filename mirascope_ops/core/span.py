@@ -158,10 +158,14 @@ class Span(LazyReadable):
 
     def __enter__(self) -> Self:
         if not self._start_time:
+            before = _get()
             try:
                 self.start()
             except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
                 guard.report("starting a span", error)
+            except BaseException:
+                self._abandon(before)
+                raise
         elif self._end_time is not None:
             guard.warn_once(
                 f"entering {self._name} again",
@@ -170,9 +174,13 @@ class Span(LazyReadable):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if error is not None:
-            self.fail(error)
-        self.finish()
+        try:
+            if error is not None:
+                self.fail(error)
+            self.finish()
+        except BaseException:  # an interrupt: it must not leave the span current
+            self.finish()
+            raise
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -355,11 +363,11 @@ class Span(LazyReadable):
             self._output = output
         token = self._context_token
         if token is not None:
-            self._context_token = None
             try:
                 _reset(token)  # pyright: ignore[reportArgumentType] - a Context in its place is no token: see the next line
             except (ValueError, RuntimeError, TypeError):
                 context.detach(token, _SPAN_KEY, self)
+            self._context_token = None  # last: where an interrupt comes before it, `fail_call` does this once more
         number = self._id
         if self._end_time is not None or not number:
             return
@@ -376,6 +384,10 @@ class Span(LazyReadable):
             ))  # fmt: skip
             if len(sink.waiting) >= sink.mark:
                 sink.look()
+            parent = self._parent_span
+            # Or spans that each began below the last, as those of a timer that sets itself again, would never be freed.
+            if type(parent) is Span and parent._end_time is not None:
+                self._parent_span = None if self._wire is PLAIN else parent.get_span_context()
             pipe = self._pipe
             if pipe.exporting and self._wire.readable:
                 pipe.multi.on_end(self)
@@ -400,6 +412,13 @@ class Span(LazyReadable):
         parent = self._parent_span
         if type(parent) is Span and parent._end_time is not None:  # what was around this has been left already
             self._context_token = None
+
+    def _abandon(self, before: Context) -> None:
+        """Take back what an interrupted start has done."""
+        OPEN.pop(getattr(self, "_id", 0), None)
+        found: Any = _get()
+        if type(found) is _Within and found.span is self:
+            _attach(before)
 
     def leave(self) -> None:
         """Make current again what was before; the span stays open."""
@@ -486,6 +505,7 @@ class Span(LazyReadable):
         span._output = span._end_time = span._context_cache = span._parent_span = None
         span._notes = NOTHING
         span._wire = PLAIN
+        current: Any = None
         try:
             pipe = pipeline.latest  # what `pipeline.current` does, without its frame
             current = _get()
@@ -529,6 +549,9 @@ class Span(LazyReadable):
         except Exception as error:  # noqa: BLE001 - our bug is not the user's exception
             guard.report("starting the span of a traced call", error)
             return Span(site.name)
+        except BaseException:  # an interrupt: the caller never gets the span, so nobody would end it
+            span._abandon(_get() if current is None else current)
+            raise
         return span
 
     def start(self) -> None:  # noqa: C901 - a traced call would pay for every frame more

@@ -20,7 +20,7 @@ from mirascope_ops.core.methods import (
     explain_lost_object,
 )
 from mirascope_ops.core.result import Trace
-from mirascope_ops.core.session import CURRENT
+from mirascope_ops.core.session import current_variable
 from mirascope_ops.core.site import CallSite
 from mirascope_ops.exceptions import TraceTargetError
 
@@ -324,7 +324,9 @@ def _decorate_partial(fn: functools.partial[Any], upgrade: Upgrade | None, optio
 
 def _body_of(fn: Any) -> Any:
     """Return what tells the kind of a callable: itself, or its class's `__call__` where it is an object."""
-    if inspect.isroutine(fn) or isinstance(fn, functools.partial):
+    # A traced object binds like a function, and would pass for one.
+    is_traced = issubclass(cast("type[Any]", type(fn)), TracedObject)
+    if not is_traced and (inspect.isroutine(fn) or isinstance(fn, functools.partial)):
         return cast("Any", fn)
     return cast("type[Any]", type(fn)).__call__
 
@@ -345,7 +347,8 @@ def _is_model_call(fn: Any) -> bool:
 
 def _is_in_class_body(fn: Any) -> bool:
     around = getattr(fn, "__qualname__", "").rpartition(".")[0]
-    return inspect.isfunction(fn) and bool(around) and not around.endswith("<locals>")
+    is_python = inspect.isfunction(fn) or hasattr(fn, "__wrapped__")  # a cache around a function is written in C
+    return is_python and bool(around) and not around.endswith("<locals>")
 
 
 def _without_span(fn: Any, site: CallSite) -> inspect.Signature:
@@ -382,12 +385,12 @@ def _function(fn: Any, site: CallSite, *, plain: bool) -> Any:
                 result = fn(*args[:at], span, *args[at:], **kwargs)
             else:  # an empty `**kwargs` would be copied
                 result = fn(*args, **kwargs) if kwargs else fn(*args)
+            close_call(span, site, result)  # here, so that an interrupt in it ends the span
         except BaseException as error:
             if not plain:
                 explain_lost_object(error, fn, args, kwargs)
             fail_call(span, error)
             raise
-        close_call(span, site, result)
         return result if plain else Trace(result, span)
 
     return wrapper
@@ -403,13 +406,16 @@ def _coroutine(fn: Any, site: CallSite, *, plain: bool) -> Any:
             if at is not None:
                 result = await fn(*args[:at], span, *args[at:], **kwargs)
             else:  # as above
-                result = await (fn(*args, **kwargs) if kwargs else fn(*args))
+                body = fn(*args, **kwargs) if kwargs else fn(*args)
+                if plain:
+                    args, kwargs = (), {}  # the body has them, and may drop them while it waits
+                result = await body
+            close_call(span, site, result)
         except BaseException as error:
             if not plain:
                 explain_lost_object(error, fn, args, kwargs)
             fail_call(span, error)
             raise
-        close_call(span, site, result)
         return result if plain else Trace(result, span)
 
     return wrapper
@@ -423,7 +429,7 @@ def _iterated(fn: Any, site: CallSite, around: Callable[..., Any]) -> tuple[Any,
         """Return the generator as a Trace's result; its span starts with the first item."""
         span = prepare_call(site, args, kwargs)
         waiting: list[dict[str, Any]] = []
-        iterate = around(fn, CURRENT, functools.partial(Iteration.resume, site, span, waiting))
+        iterate = around(fn, current_variable, functools.partial(Iteration.resume, site, span, waiting))
         return Trace(iterate(*args, **kwargs), span, waiting)
 
-    return around(fn, CURRENT, functools.partial(Iteration.open, site)), wrapped
+    return around(fn, current_variable, functools.partial(Iteration.open, site)), wrapped

@@ -11,6 +11,7 @@ import itertools
 import json
 import logging
 import pickle
+import weakref
 from pathlib import Path
 
 import pytest
@@ -925,3 +926,59 @@ async def test_a_stop_async_iteration_in_the_body_fails_as_it_would():
 
     with pytest.raises(RuntimeError, match="async generator raised StopAsyncIteration"):
         _ = [item async for item in items()]
+
+
+# -- what passes through is not kept ----------------------------------------------------------------
+
+
+class Big:
+    """Something whose end can be watched."""
+
+
+def test_what_the_body_drops_is_freed_while_the_generator_waits():
+    @ops.trace
+    def numbers(given):
+        alive = weakref.ref(given)
+        del given
+        yield alive() is None
+
+    iterator = numbers(Big())
+
+    assert list(iterator) == [True]
+
+
+def test_an_item_is_freed_when_the_consumer_drops_it():
+    @ops.trace
+    def items():
+        yield Big()
+        yield None
+
+    iterator = items()
+    alive = weakref.ref(next(iterator))
+
+    assert alive() is None
+    iterator.close()
+
+
+async def test_what_async_bodies_drop_is_freed_while_they_wait():
+    @ops.trace
+    async def items(given):
+        alive = weakref.ref(given)
+        del given
+        yield alive() is None
+        yield Big()
+        yield None
+
+    @ops.trace
+    async def wait(given):
+        alive = weakref.ref(given)
+        del given
+        await asyncio.sleep(0)
+        return alive() is None
+
+    iterator = items(Big())
+    assert await anext(iterator)
+    alive = weakref.ref(await anext(iterator))
+    assert alive() is None
+    await iterator.aclose()
+    assert await wait(Big())

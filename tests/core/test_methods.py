@@ -942,3 +942,16 @@ def test_a_method_whose_first_parameter_has_another_name_works(only):
 
     assert Unusual().run.wrapped(1).result == 1
     assert arguments(only())["x"] == 1
+
+
+def test_a_cached_method_knows_its_object():
+    class Thing:
+        @ops.trace
+        @functools.cache  # noqa: B019 - the point is that it is decorated
+        def double(self, x: int) -> int:
+            return x * 2
+
+    thing = Thing()
+
+    assert (thing.double(2), thing.double.wrapped(2).result) == (4, 4)
+    assert thing.double.cache_info().hits == 1

@@ -229,3 +229,10 @@ def test_its_call_is_of_the_kind_of_the_objects_own(decorate, kind):
         assert tells(traced.__call__) == tells(plain.__call__)
         assert tells(type(traced).__call__) == tells(kind.__call__)
     assert inspect.signature(traced.__call__) == inspect.signature(plain.__call__)
+
+
+async def test_an_object_with_an_async_call_may_be_traced_twice(decorate, recorded):
+    traced = ops.trace(name="outer")(decorate(AsyncAdder(1)))
+
+    assert await traced(2) == 3
+    assert {span.output for span in recorded()} == {"3"}

@@ -1139,3 +1139,79 @@ def test_a_decorated_program_does_what_the_undecorated_one_does(program):
 def test_a_program_in_sessions_does_what_the_plain_one_does(program):
     assert observed(program, ops.session(id="a")) == observed(program, undecorated)
     assert ops.current_session() is None
+
+
+# -- what lasts, and what an interrupt leaves ---------------------------------------------------------
+
+
+def test_spans_that_each_begin_below_the_last_are_freed():
+    # As those of a timer that sets itself again: the context in which it is set is that of the call before.
+    counts = []
+
+    def spans():
+        gc.collect()
+        return sum(type(thing) is Span for thing in gc.get_objects())
+
+    async def run():
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+        @ops.trace
+        def tick(left):
+            if left in (0, 200):
+                counts.append(spans())
+            if left:
+                loop.call_soon(tick, left - 1)
+            else:
+                done.set()
+
+        tick(200)
+        await done.wait()
+
+    asyncio.run(run())
+
+    assert counts[1] - counts[0] < 5
+
+
+@ops.trace
+def interrupted_function(x):
+    return x
+
+
+@ops.trace
+def interrupted_generator():
+    yield 1
+
+
+@ops.trace
+def interrupted_failure():
+    raise ValueError
+
+
+# Where Python looks for interrupts while a traced call works: as each of these is called, and after it has returned.
+PLACES = [
+    ("context", "attach_context"),
+    ("clock", "now"),
+    ("capture", "dump_result"),
+    ("stacks", "text_of"),
+    ("site.CallSite", "capture_result"),
+]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("module", "name"), PLACES, ids=str)
+@pytest.mark.parametrize("function", [interrupted_function, interrupted_generator, interrupted_failure])
+def test_an_interrupt_leaves_no_span_current(monkeypatch, function, module, name, after):
+    place = f"mirascope_ops.core.{module}.{name}"
+    original = functools.reduce(getattr, [*module.split("."), name], mirascope_ops.core)
+
+    def interrupt(*args, **kwargs):
+        monkeypatch.undo()
+        if after:
+            original(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mirascope_ops.core.span._attach" if name == "attach_context" else place, interrupt)
+    with contextlib.suppress(KeyboardInterrupt, ValueError):
+        list(function()) if function is interrupted_generator else function(*[1] * (function is interrupted_function))
+
+    assert otel_trace.get_current_span() is otel_trace.INVALID_SPAN

@@ -93,6 +93,13 @@ def test_joblibs_processes_work_with_methods_of_a_class_of_the_program_itself(ru
         from joblib import Parallel, delayed
         from mirascope_ops import ops
 
+        @ops.trace
+        def letters(number):
+            yield from "ab" * number
+
+        def use(number):
+            return list(letters(number))
+
         class Worker:
             @ops.trace
             def method(self, number):
@@ -124,6 +131,7 @@ def test_joblibs_processes_work_with_methods_of_a_class_of_the_program_itself(ru
 
         if __name__ == "__main__":
             worker = Worker()
+            print(Parallel(n_jobs=2)(delayed(use)(number) for number in range(2)))
             tasks = (worker.method, worker.versioned, worker.class_inside, Worker.class_outside, worker.static_outside,
                      Worker.static_inside)
             print(Parallel(n_jobs=2)(delayed(task)(number) for number, task in enumerate(tasks)))
@@ -131,7 +139,8 @@ def test_joblibs_processes_work_with_methods_of_a_class_of_the_program_itself(ru
         silent=False,
     )
 
-    assert printed.strip() == str(
+    assert printed.splitlines()[0] == "[[], ['a', 'b']]"
+    assert printed.splitlines()[1] == str(
         [("method", 0), ("versioned", 1), ("Worker", 2), ("Worker", 3), ("static", 4), ("static", 5)]
     )
 
