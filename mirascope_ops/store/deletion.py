@@ -19,6 +19,8 @@ _LAST = 'max(s.start, coalesce(s."end", s.start))'
 def delete_sessions(connection: sqlite3.Connection, session_ids: Sequence[str]) -> int:
     """Delete sessions: their runs and spans, and what their traces hold that belongs to no session at all.
 
+    Sessions that were nested in them stay, and do not tell any more in what: an id may name a person.
+
     Returns:
         How many spans were deleted.
     """
@@ -38,6 +40,13 @@ def delete_sessions(connection: sqlite3.Connection, session_ids: Sequence[str]) 
     )
     connection.execute(f"DELETE FROM runs WHERE {condition}", parameters)  # noqa: S608 - values are parameters
     connection.execute(f"DELETE FROM sessions WHERE {condition}", parameters)  # noqa: S608 - values are parameters
+    nested = Condition(connection)
+    nested.add_in("parent_session_id", session_ids)
+    for table in ("runs", "sessions"):
+        connection.execute(
+            f"UPDATE {table} SET parent_session_id = NULL WHERE {nested}",  # noqa: S608 - our own names, values are parameters
+            nested.parameters,
+        )
     connection.execute("DROP TABLE temp.affected")
     _delete_unused_resources(connection)
     return deleted

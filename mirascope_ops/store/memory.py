@@ -189,7 +189,11 @@ class MemoryStore:
             ]
             for key in doomed:
                 self._bytes -= kept.size_of(self._spans.pop(key))
-            self._runs = {key: run for key, run in self._runs.items() if run.session_id not in wanted}
+            self._runs = {
+                key: run._replace(parent_session_id=None) if run.parent_session_id in wanted else run
+                for key, run in self._runs.items()
+                if run.session_id not in wanted
+            }
             self._annotations = {
                 row: annotation
                 for row, annotation in self._annotations.items()

@@ -318,6 +318,22 @@ def test_deleting_a_session_takes_all_that_is_its_own(store, make):
     assert ids(store.sessions(SessionQuery())) == ["t"]
 
 
+def test_what_was_nested_in_a_deleted_session_stays_and_is_nested_in_none(store, make):
+    outer = make.run("ünï\0")
+    inner = make.run("inner", parent_session_id=outer.session_id, parent_run_id=outer.run_id)
+    innermost = make.run("innermost", parent_session_id="inner", parent_run_id=inner.run_id)
+    store.write([], [outer, inner, innermost])
+
+    store.delete([outer.session_id])
+
+    assert [(run.session_id, run.parent_session_id) for run in store.runs()] == [
+        ("inner", None),
+        ("innermost", "inner"),
+    ]
+    parents = {found.session_id: found.parent_session_id for found in store.sessions(SessionQuery())}
+    assert parents == {"inner": None, "innermost": "inner"}
+
+
 def test_odd_values_never_raise_and_come_back_alike(store, make):
     class Broken:
         def __str__(self):

@@ -14,9 +14,9 @@ from sample_records import run_record
 from mirascope_ops import StoreError, ops
 from mirascope_ops.core import capture, guard
 from mirascope_ops.core.processor import SessionProcessor
-from mirascope_ops.store import location, masked, rescue
+from mirascope_ops.store import location, masked, rescue, summing
 from mirascope_ops.store import recorder as recorders
-from mirascope_ops.store.records import EventRecord, LinkRecord, SpanQuery
+from mirascope_ops.store.records import EventRecord, LinkRecord, SessionQuery, SpanQuery
 from mirascope_ops.store.sqlite import SqliteStore
 
 SECRET = "sk-5up3r-s3cr3t"
@@ -189,6 +189,22 @@ def test_a_deleted_session_is_in_no_byte_of_any_file(sqlite, path, make):
     assert b"gone-1" not in held
     assert b"KEPT" in held
     assert len(sqlite.spans(SpanQuery())) == 120
+
+
+@pytest.mark.parametrize("settled", [True, False], ids=["added up", "not added up"])
+def test_what_was_nested_in_a_deleted_session_does_not_tell_its_id(monkeypatch, sqlite, path, make, settled):
+    for number in range(40):
+        run = make.run(f"kept {number}", parent_session_id="gone-1", parent_run_id="outer")
+        sqlite.write([make.span(session_id=run.session_id)], [run])
+    sqlite.write([make.span(session_id="gone-1")], [make.run("gone-1", run_id="outer")])
+    if settled:
+        monkeypatch.setattr(summing, "QUIET_NS", 0)
+        assert sqlite.settle() == 41
+
+    sqlite.delete(["gone-1"])
+
+    assert b"gone-1" not in on_disk(path.parent)
+    assert len(sqlite.runs()) == len(sqlite.sessions(SessionQuery())) == 40
 
 
 @pytest.mark.parametrize("seed", range(4))
