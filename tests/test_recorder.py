@@ -621,6 +621,77 @@ def test_spans_that_were_open_when_a_program_was_killed_tell_what_was_known_of_t
     assert said == ""
 
 
+FIRST = """
+import signal
+import mirascope_ops as ops
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+{setup}
+
+@ops.trace
+def wait():
+    print("open", flush=True)
+    signal.pause()
+
+{call}
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"setup": "", "call": "wait()"},
+        {"setup": "", "call": "ops.span('wait').__enter__(); wait.__wrapped__()"},
+        {
+            "setup": "trace.set_tracer_provider(TracerProvider()); ops.configure()",
+            "call": "trace.get_tracer('theirs').start_span('wait'); wait.__wrapped__()",
+        },
+    ],
+    ids=["function", "span", "foreign"],
+)
+def test_a_program_that_is_killed_in_its_first_span_leaves_it_behind(run_python, tmp_path, until, number, first):
+    program = tmp_path / "first.py"
+    program.write_text(FIRST.format(**first), encoding="utf-8")
+    environment = {**os.environ, "MIRASCOPE_OPS_STORE": str(run_python.store)}
+    with subprocess.Popen(
+        [sys.executable, str(program)], env=environment, stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout.readline() == "open\n"
+        if number == signal.SIGKILL:  # as above
+            with opened_store(run_python.store) as store:
+                until(lambda: names(store))
+        running.send_signal(number)
+        assert running.wait(timeout=120) == -number
+
+    (span,) = stored(run_python.store)[0]
+    assert (span.name, span.status) == ("wait", "interrupted")
+
+
+def test_where_no_signal_can_be_handled_what_has_ended_is_written_at_once(run_python):
+    run_python(
+        """
+        import os, signal, threading
+        import mirascope_ops as ops
+
+        def work():  # not the main thread, which alone could handle signals
+            for _ in range(3):
+                with ops.span("work"):
+                    pass
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+        """,
+        ends_with=-signal.SIGTERM,
+    )
+
+    assert len(stored(run_python.store)[0]) == 3
+
+
 def test_an_open_span_is_written_again_only_where_something_was_added(tmp_path):
     class Counting(SqliteStore):
         written = 0

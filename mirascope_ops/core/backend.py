@@ -197,13 +197,20 @@ _opening: Final = Sink(_open)
 _recording: Sink = _opening
 _watching: tuple[Callable[[EndedSpan], object], ...] = ()
 sink: Sink = _opening
+is_open = False  # whether the store is
 
 
 def set_sink(recording: Sink | None) -> None:
     """Send ended spans there; None opens the store again on the next span."""
-    global _recording  # noqa: PLW0603 - replaced when a store opens or closes
+    global _recording, is_open  # noqa: PLW0603 - replaced when a store opens or closes
     _recording = _opening if recording is None else recording
+    is_open = recording is not None
     _connect()
+
+
+def open_store() -> None:
+    """Open the store: where a program is killed in its first span, the file is to tell what it was doing."""
+    set_sink(get().open())
 
 
 def watch(function: Callable[[EndedSpan], object]) -> None:

@@ -104,6 +104,8 @@ class SessionProcessor(SpanProcessor):
                 if stamp.attributes is not None:
                     span.set_attribute(keys.SESSION_ATTRIBUTES, stamp.attributes)
             cell = current_cell() if stamp is None else stamp.cell
+            if not backend.is_open:
+                backend.open_store()
             if len(self._open) < _MAX_OPEN:
                 number = span.get_span_context().span_id
                 known = self._open[number] = _Foreign(span, stamp, cell, self._origin(span))

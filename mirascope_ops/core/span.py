@@ -16,7 +16,7 @@ from opentelemetry import trace as otel_trace
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
 from mirascope_ops.core import attributes as keys
-from mirascope_ops.core import backend, capture, clock, context, guard, pipeline, stacks, thread
+from mirascope_ops.core import backend, capture, clock, context, guard, outline, pipeline, stacks, thread
 from mirascope_ops.core.cell import Cell, cells_in, current_cell
 from mirascope_ops.core.ended import EndedSpan, assemble
 from mirascope_ops.core.notes import NO_STATE, NOT_SAMPLED, NOTHING, OK, PLAIN, SAMPLED, Notes, Wire
@@ -285,8 +285,10 @@ class Span(LazyReadable):
     ) -> None:
         """Add an `exception` event, with type, message and traceback."""
         try:
-            message = str(exception)
-            stack = stacks.text_of(exception)
+            told = str(exception)
+            message, stack = outline.masked(told), stacks.text_of(exception)
+            if message != told:
+                stack = stack.replace(told, message)
         except Exception as error:  # noqa: BLE001 - an exception whose own __str__ fails is recorded all the same
             message = stack = f"<{type(error).__name__} while formatting the exception>"
         kept: dict[str, Any] = {
@@ -587,6 +589,8 @@ class Span(LazyReadable):
             self._note_thread()
         if pipe.sampler is not None:
             self._sample(pipe.sampler, current)
+        if not backend.is_open:
+            backend.open_store()
         if len(OPEN) < MAX_OPEN:
             OPEN[number] = self
         within = _Within()

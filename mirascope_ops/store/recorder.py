@@ -487,8 +487,8 @@ def _open(setting: str | Path | None, *, lenient: bool = False) -> Recorder:
                 raise
             store, rescued = rescue.open(error), True
         _close_with_multiprocessing()
-        termination.watch(_end_by_signal)
-        return Recorder(store, threaded=True, at_once=_may_be_ended(), rescue=rescue, rescued=rescued)
+        at_once = not termination.watch(_end_by_signal) or _may_be_ended()
+        return Recorder(store, threaded=True, at_once=at_once, rescue=rescue, rescued=rescued)
     return Recorder(MemoryStore(), recording=place.kind == "memory")
 
 

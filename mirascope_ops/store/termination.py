@@ -24,11 +24,14 @@ _SIGNALS = () if sys.platform == "win32" else (signal.SIGTERM, signal.SIGHUP)
 _write_first: Callable[[Callable[[], None]], None] | None = None
 
 
-def watch(write_first: Callable[[Callable[[], None]], None]) -> None:
+def watch(write_first: Callable[[Callable[[], None]], None]) -> bool:
     """Handle the signals that nobody handles; only the main thread can, another one changes nothing.
 
     Args:
         write_first: Writes what waits and then calls what it is given, which ends the process.
+
+    Returns:
+        Whether somebody handles them all now; what a program's own handlers do is its own affair.
     """
     global _write_first  # noqa: PLW0603 - a process has one handler of a signal
     _write_first = write_first
@@ -36,6 +39,7 @@ def watch(write_first: Callable[[Callable[[], None]], None]) -> None:
         for number in _SIGNALS:
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, _handle)
+    return all(signal.getsignal(number) is not signal.SIG_DFL for number in _SIGNALS)
 
 
 def unwatch() -> None:

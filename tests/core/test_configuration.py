@@ -196,7 +196,7 @@ def test_the_same_file_again_keeps_what_is_in_it(tmp_path):
         ("store", 5),
         ("store", b"bytes"),
     ],
-    ids=repr,
+    ids=lambda value: repr(value).partition(" object at ")[0],  # an address differs between the tests' processes
 )
 def test_a_value_that_means_nothing_is_refused_and_nothing_changes(option, value):
     good = {

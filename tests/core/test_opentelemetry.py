@@ -112,6 +112,19 @@ def test_failed_calls_are_exported_as_failed(install_provider):
     assert "no such city" in event.attributes["exception.stacktrace"]
 
 
+def test_secrets_in_an_exceptions_message_do_not_reach_exporters(install_provider):
+    provider = install_provider()
+
+    with pytest.raises(LookupError), ops.span("work"):
+        raise LookupError("no such client: Client(host='db', api_key='sk-1')")
+
+    span = provider.one()
+    (event,) = span.events
+    told = (span.status.description, event.attributes["exception.message"], event.attributes["exception.stacktrace"])
+    assert all("api_key=[masked]" in text for text in told)
+    assert "LookupError: no such client: Client(host='db', api_key='sk-1')" not in told[2]
+
+
 def test_spans_leave_in_the_form_of_otlp(install_provider):
     from opentelemetry.exporter.otlp.proto.common import trace_encoder as encoder
 
