@@ -31,7 +31,8 @@ def watch(write_first: Callable[[Callable[[], None]], None]) -> bool:
         write_first: Writes what waits and then calls what it is given, which ends the process.
 
     Returns:
-        Whether somebody handles them all now; what a program's own handlers do is its own affair.
+        Whether somebody handles the first of them, by which servers are ended; what a program's own handler does is
+        its own affair.
     """
     global _write_first  # noqa: PLW0603 - a process has one handler of a signal
     _write_first = write_first
@@ -39,7 +40,7 @@ def watch(write_first: Callable[[Callable[[], None]], None]) -> bool:
         for number in _SIGNALS:
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, _handle)
-    return all(signal.getsignal(number) is not signal.SIG_DFL for number in _SIGNALS)
+    return all(signal.getsignal(number) is not signal.SIG_DFL for number in _SIGNALS[:1])
 
 
 def unwatch() -> None:
