@@ -21,13 +21,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from mirascope_ops.core import backend, guard
 from mirascope_ops.core.backend import Sink
 from mirascope_ops.core.open_spans import forget_open_spans, open_spans
-from mirascope_ops.exceptions import ConfigurationError, StoreError
+from mirascope_ops.exceptions import StoreError
 from mirascope_ops.store import forking, location, masked, termination
 from mirascope_ops.store.ended import run_record, span_record
 from mirascope_ops.store.housekeeping import Housekeeping
 from mirascope_ops.store.memory import MemoryStore
 from mirascope_ops.store.open_spans import OpenSpans
-from mirascope_ops.store.protocol import Retention
 from mirascope_ops.store.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
     from mirascope_ops.core.ended import EndedSpan
     from mirascope_ops.core.session import SessionContext
-    from mirascope_ops.store.protocol import Store, StoreStats
+    from mirascope_ops.store.protocol import Retention, Store, StoreStats
     from mirascope_ops.store.records import AnnotationRecord, RunRecord, SpanRecord
     from mirascope_ops.store.rescue import Rescue
     from mirascope_ops.store.salvage import Repair
@@ -495,11 +494,10 @@ def _open(setting: str | Path | None, *, lenient: bool = False) -> Recorder:
 def _retention() -> Retention:
     from mirascope_ops.store import retention
 
-    try:
-        return retention.from_environment()
-    except ConfigurationError as error:
-        guard.warn_once("retention", f"mirascope_ops keeps traces for as long as it does by default: {error}")
-        return Retention()
+    kept, faults = retention.judged()
+    if faults:
+        guard.warn_once("retention", f"mirascope_ops cannot tell how long to keep traces. {' '.join(faults)}")
+    return kept
 
 
 def _end_by_signal(end: Callable[[], None]) -> None:

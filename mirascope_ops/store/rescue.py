@@ -35,7 +35,7 @@ class Rescue:
 
     Args:
         path: The store's file.
-        retention: How long it keeps traces.
+        retention: How long it keeps traces, and what is kept beside it.
     """
 
     def __init__(self, path: Path, retention: Retention = Retention()) -> None:  # noqa: B008 - immutable
@@ -65,7 +65,7 @@ class Rescue:
         for place in self.places[self._tried :]:
             self._tried += 1
             try:
-                store = SqliteStore(place, patience=_PATIENCE)
+                store = SqliteStore(place, retention=self.retention, patience=_PATIENCE)
             except StoreError:
                 continue
             try:

@@ -14,6 +14,7 @@ DAYS_VARIABLE: Final = "MIRASCOPE_OPS_KEEP_DAYS"
 SIZE_VARIABLE: Final = "MIRASCOPE_OPS_KEEP_SIZE"
 ARCHIVE_VARIABLE: Final = "MIRASCOPE_OPS_ARCHIVE"
 FOR_EVER: Final = "forever"
+_MOST_DAYS: Final = 100_000  # before that no span began: times count from 1970, in 63 bits
 _UNITS: Final = {"": 1, "b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40}
 _SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*", re.IGNORECASE)
 
@@ -28,21 +29,50 @@ def from_environment() -> Retention:
         >>> from_environment().max_age_days
         90.0
     """
+    kept, faults = judged()
+    if faults:
+        raise ConfigurationError(" ".join(faults))
+    return kept
+
+
+def judged() -> tuple[Retention, list[str]]:
+    """Read what the environment says, each variable by itself: one that means nothing deletes nothing.
+
+    Returns:
+        What is kept, and for each variable that means nothing what is wrong with it and what follows.
+
+    Example:
+        >>> judged()
+        (Retention(max_age_days=90.0, max_bytes=2147483648, archive=None), [])
+    """
     kept = Retention()
+    faults: list[str] = []
     days, size, archive = (
         os.environ.get(name, "").strip() for name in (DAYS_VARIABLE, SIZE_VARIABLE, ARCHIVE_VARIABLE)
     )
     if days:
-        kept = kept._replace(max_age_days=days_of(days))
+        try:
+            kept = kept._replace(max_age_days=days_of(days))
+        except ConfigurationError as error:
+            kept = kept._replace(max_age_days=None)
+            faults.append(f"{DAYS_VARIABLE}: {error} Until then no trace is deleted for its age.")
     if size:
-        kept = kept._replace(max_bytes=bytes_of(size))
+        try:
+            kept = kept._replace(max_bytes=bytes_of(size))
+        except ConfigurationError as error:
+            kept = kept._replace(max_bytes=None)
+            faults.append(f"{SIZE_VARIABLE}: {error} Until then no trace is deleted for the file's size.")
     if archive:
-        kept = kept._replace(archive=Path(archive).expanduser().absolute())
-    return kept
+        try:
+            kept = kept._replace(archive=Path(archive).expanduser().absolute())
+        except (RuntimeError, OSError) as error:  # "~" of somebody whom this system does not know
+            kept = Retention(None, None)  # without an archive, all that is deleted would be lost
+            faults.append(f"{ARCHIVE_VARIABLE}: {archive!r} is no folder ({error}). Until then no trace is deleted.")
+    return kept, faults
 
 
 def days_of(value: float | str) -> float | None:
-    """Read a number of days above 0, or "forever" (None).
+    """Read a number of days above 0, or "forever" (None), which more days than a span can be old are too.
 
     Raises:
         ConfigurationError: It is neither.
@@ -59,7 +89,7 @@ def days_of(value: float | str) -> float | None:
         days = 0.0
     if not 0 < days < float("inf") or isinstance(value, bool):
         raise ConfigurationError(f'{value!r} is no number of days above 0: give one, such as 30, or "forever".')
-    return days
+    return days if days < _MOST_DAYS else None
 
 
 def bytes_of(value: int | str) -> int | None:
@@ -75,7 +105,10 @@ def bytes_of(value: int | str) -> int | None:
     if _is_for_ever(value):
         return None
     found = _SIZE.fullmatch(str(value))
-    size = int(float(found[1]) * _UNITS[_unit(found[2])]) if found and not isinstance(value, bool) else 0
+    try:
+        size = int(float(found[1]) * _UNITS[_unit(found[2])]) if found and not isinstance(value, bool) else 0
+    except OverflowError:
+        size = 0
     if size < 2**20:
         raise ConfigurationError(
             f'{value!r} is no size of at least a megabyte: give bytes, text such as "500 MB", or "forever".'

@@ -6,6 +6,7 @@ import contextlib
 import stat
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_days_that_mean_nothing_are_refused(value):
         retention.days_of(value)
 
 
-@pytest.mark.parametrize("value", ["", "much", "-1 GB", "5 parsecs", 0, 1000, True, "1 kB", None])
+@pytest.mark.parametrize("value", ["", "much", "-1 GB", "5 parsecs", 0, 1000, True, "1 kB", "9" * 400 + " GB", None])
 def test_sizes_that_mean_nothing_are_refused(value):
     with pytest.raises(ConfigurationError, match="size"):
         retention.bytes_of(value)
@@ -82,8 +83,75 @@ def test_a_process_keeps_to_the_environment_and_goes_on_where_that_means_nothing
         run_python(program, MIRASCOPE_OPS_KEEP_DAYS="forever") == "for ever, at most 2.0 GB, oldest traces go first\n"
     )
     warned, kept = run_python(program, MIRASCOPE_OPS_KEEP_SIZE="much").splitlines()
-    assert "'much' is no size" in warned
-    assert kept == "90 days, at most 2.0 GB, oldest traces go first"
+    assert "MIRASCOPE_OPS_KEEP_SIZE: 'much' is no size" in warned
+    assert kept == "90 days, any size"
+
+
+def test_one_variable_that_means_nothing_takes_nothing_from_the_others(run_python, tmp_path):
+    program = """
+        import logging, sys
+        import mirascope_ops as ops
+        from mirascope_ops.store import recorder
+
+        logging.basicConfig(stream=sys.stdout, format="%(levelname)s %(message)s")
+        print(repr(recorder.active().rescue.retention))
+        """
+    folder = str(tmp_path / "archive")
+
+    warned, kept = run_python(
+        program,
+        MIRASCOPE_OPS_KEEP_DAYS="forever",
+        MIRASCOPE_OPS_KEEP_SIZE="20 GBytes",
+        MIRASCOPE_OPS_ARCHIVE=folder,
+    ).splitlines()
+
+    assert warned.startswith("WARNING ")
+    assert "MIRASCOPE_OPS_KEEP_SIZE: '20 GBytes' is no size" in warned
+    assert kept == repr(Retention(None, None, Path(folder)))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (("soon", "500 MB", ""), Retention(None, 500 * 2**20)),
+        (("7", "much", ""), Retention(7.0, None)),
+        (("soon", "much", ""), Retention(None, None)),
+        (("soon", "", ""), Retention(None)),
+        (("7", "500 MB", "~no such person/archive"), Retention(None, None)),
+    ],
+)
+def test_a_variable_that_means_nothing_deletes_nothing(monkeypatch, values, expected):
+    names = "MIRASCOPE_OPS_KEEP_DAYS", "MIRASCOPE_OPS_KEEP_SIZE", "MIRASCOPE_OPS_ARCHIVE"
+    for name, value in zip(names, values, strict=True):
+        monkeypatch.setenv(name, value)
+    wrong = [name for name, value in zip(names, values, strict=True) if value in ("soon", "much") or "~" in value]
+
+    kept, faults = retention.judged()
+
+    assert kept == expected
+    assert [fault.partition(":")[0] for fault in faults] == wrong
+    with pytest.raises(ConfigurationError, match="MIRASCOPE_OPS_"):
+        retention.from_environment()
+
+
+def test_what_is_kept_beside_a_store_that_cannot_be_written_is_kept_as_long(monkeypatch, tmp_path, path, make):
+    monkeypatch.setattr(location, "local_folder", lambda: tmp_path / "local")
+    monkeypatch.setattr(guard, "warn_once", lambda place, message: None)
+    kept = Retention(None, None, tmp_path / "archive")
+
+    with contextlib.closing(rescue.Rescue(path, kept).open(StoreError("full"))) as store:
+        assert store.stats().retention == kept
+
+
+@pytest.mark.parametrize("days", ["999999", 1e300])
+def test_more_days_than_there_are_are_for_ever(path, make, days):
+    kept = Retention(max_age_days=retention.days_of(days))
+    with contextlib.closing(SqliteStore(path)) as store:
+        store.write([make.span(name="old")])
+
+        assert store.purge(kept.max_age_ns) == 0
+
+        assert len(store.spans(SpanQuery())) == 1
 
 
 def test_what_is_purged_is_in_the_archive_first_with_all_that_belongs_to_it(recorder, tmp_path, path, make):
