@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shlex
 import sqlite3
 import threading
 import time
@@ -395,11 +396,22 @@ def _held_up(path: Path, seconds: float) -> str:
 
 def damaged(path: Path, error: Exception) -> str:
     """Say that a file is damaged, and what to do about it."""
+    if _is_rescue(path):  # `ops.store.repair` would repair the store that this stands beside
+        return (
+            f"{path}, where spans were kept while their store could not be written, is damaged or no store ({error}); "
+            f"it was left as it is. `mirascope-ops --store {shlex.quote(str(path))} repair` saves what can be read of "
+            "it, which then goes to the store by itself. Or: Move it away, together with its -wal and -shm files."
+        )
     return (
         f"{path} is damaged or no store ({error}); it was left as it is. `ops.store.repair()` saves what can be read "
         "of it into a new file. Or: Move it away, together with its -wal and -shm files, and a new one is made; or set "
         "MIRASCOPE_OPS_STORE to another file."
     )
+
+
+def _is_rescue(path: Path) -> bool:
+    """Tell whether a file is one of the places of a `Rescue`."""
+    return path.suffix == ".rescue" or (path.parent == location.local_folder() and path.name.startswith("rescue-"))
 
 
 def _explanation(error: sqlite3.Error, path: Path, patience: float) -> str:

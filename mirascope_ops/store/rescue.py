@@ -111,12 +111,18 @@ class Rescue:
         """Move to the store what any process left in one of the places.
 
         Raises:
-            StoreError: A store fails; nothing is lost.
+            StoreError: A store fails; nothing is lost, and what is in the other place was moved if it could be.
         """
+        failure: StoreError | None = None
         for place in self.places:
             if place.exists():
-                with contextlib.closing(SqliteStore(place, patience=_PATIENCE)) as left:
-                    self.take_back(left, store)
+                try:
+                    with contextlib.closing(SqliteStore(place, patience=_PATIENCE)) as left:
+                        self.take_back(left, store)
+                except StoreError as error:
+                    failure = failure or error
+        if failure is not None:
+            raise failure
 
 
 def _warn(error: StoreError, where: str) -> None:

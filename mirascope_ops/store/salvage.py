@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mirascope_ops.exceptions import StoreError
-from mirascope_ops.store import codec, pages
+from mirascope_ops.store import codec, pages, schema
 from mirascope_ops.store.lock import FileLock
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ _EMPTY: Final = {"attributes": "{}", "tags": "[]", "metadata": "{}"}
 _AT_ONCE: Final = 1_000  # ids in one question
 _MAX_FAILURES: Final = 20_000  # questions that meet damage, of one table
 _ROWS_A_PAGE: Final = 100  # more do not fit
+_NO_VERSION: Final = 10_000  # schemas will not become so many: such a number is damage
 _SUFFIXES: Final = ("", "-wal", "-shm")
 
 
@@ -94,13 +95,14 @@ def repair(path: Path, patience: float = 30.0) -> Repair:
         patience: Seconds to wait for whoever writes at the moment.
 
     Raises:
-        StoreError: There is no file, or no room beside it; it is left as it is.
+        StoreError: There is no file, no room beside it, or it is a newer version's; it is left as it is.
     """
     if not path.is_file():
         raise StoreError(f"There is no file {path} to repair; the next span makes a new one.")
     lock = FileLock(path.with_name(path.name + ".lock"), patience)
     try:
         with lock.held():
+            _leave_newer(path)
             aside, new = _names_beside(path)
             _rename(path, aside)
             try:
@@ -115,6 +117,27 @@ def repair(path: Path, patience: float = 30.0) -> Repair:
     finally:
         lock.close()
     return Repair(path, aside, *saved)
+
+
+def _leave_newer(path: Path) -> None:
+    """Refuse a file of a newer version: what is new in it has no place in the present schema.
+
+    The version may be in the log only. A connection that cannot write leaves both as they are.
+    """
+    alone = "" if path.with_name(path.name + "-wal").exists() else "&immutable=1"  # else an empty log would be made
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro{alone}", uri=True)) as connection:
+            application, version = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+            )
+    except sqlite3.Error:
+        return  # that is what repairing is for
+    if application == schema.APPLICATION_ID and schema.SCHEMA_VERSION < version < _NO_VERSION:
+        raise StoreError(
+            f"{path} was written by a newer mirascope_ops (its schema is {version}, this one knows "
+            f"{schema.SCHEMA_VERSION}), which alone can repair it; it was left as it is. "
+            "Upgrade with: pip install --upgrade mirascope-ops"
+        )
 
 
 def _names_beside(path: Path) -> tuple[Path, Path]:

@@ -10,7 +10,8 @@ import stat
 import pytest
 
 from mirascope_ops import StoreError, ops
-from mirascope_ops.store import location, rescue, salvage
+from mirascope_ops.cli import main
+from mirascope_ops.store import location, rescue, salvage, schema
 from mirascope_ops.store import recorder as recorders
 from mirascope_ops.store.records import SessionQuery, SpanQuery
 from mirascope_ops.store.sqlite import SqliteStore
@@ -191,3 +192,54 @@ def test_what_cannot_be_repaired_is_left(monkeypatch, filled):
 def test_without_a_file_there_is_nothing_to_repair(path):
     with pytest.raises(StoreError, match="no file"):
         salvage.repair(path)
+
+
+def test_a_file_of_a_newer_version_is_left_to_that_version(filled):
+    """What is new in it has no place in the present schema."""
+    newer = schema.SCHEMA_VERSION + 1
+    with contextlib.closing(sqlite3.connect(filled)) as connection:
+        connection.execute("CREATE TABLE novelties (id INTEGER PRIMARY KEY)")
+        connection.execute(f"PRAGMA user_version = {newer}")
+        found = filled.read_bytes()  # what is newer may be in the log only
+
+        with pytest.raises(StoreError, match=f"schema is {newer}, .*pip install --upgrade"):
+            salvage.repair(filled)
+
+        assert filled.read_bytes() == found
+        assert connection.execute("PRAGMA user_version").fetchone() == (newer,)
+    assert not list(filled.parent.glob("*damaged*"))
+
+
+def test_a_version_that_damage_wrote_keeps_nobody_from_repairing(filled):
+    content = bytearray(filled.read_bytes())
+    content[60:64] = b"\xde\xad\xbe\xef"  # the version, as SQLite keeps it
+    filled.write_bytes(content)
+
+    assert salvage.repair(filled).spans == 500
+
+
+def test_what_was_kept_elsewhere_and_is_damaged_is_told_how_to_repair_and_comes_back(
+    monkeypatch, tmp_path, filled, logged, make
+):
+    monkeypatch.setattr(location, "local_folder", lambda: tmp_path / "local")
+    store, places = filled.with_name("store.db"), rescue.Rescue(filled.with_name("store.db"))
+    filled.rename(places.places[0])
+    damage(places.places[0], [0])
+    with contextlib.closing(SqliteStore(places.places[1])) as other:
+        other.write([make.span(name="in the other place")])
+    with recorders.replaced(recorders.Recorder(places.opened(), rescue=places)) as active:
+        active.gather()
+
+        (said,) = logged()
+        command = f"mirascope-ops --store {places.places[0]} repair"
+        assert f"`{command}`" in said
+        assert "ops.store.repair" not in said
+        assert "MIRASCOPE_OPS_STORE" not in said
+        assert [span.name for span in active.store.spans(SpanQuery())] == ["in the other place"]
+
+        assert main(command.split()[1:]) == 0
+        active.gather()
+
+        assert len(active.store.spans(SpanQuery())) == 501
+        assert not places.places[0].exists()
+    assert store.exists()
