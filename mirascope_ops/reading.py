@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mirascope_ops.analysis.rows import SpanRow
     from mirascope_ops.core.session import SessionContext
-    from mirascope_ops.store.protocol import Store
+    from mirascope_ops.store.joined import Readable
     from mirascope_ops.store.records import RunRecord
 
 _UNITS: Final = {"s": "seconds", "min": "minutes", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -353,18 +353,18 @@ def _where_to_look(hint: str) -> str:
     return "Nothing is recorded: MIRASCOPE_OPS_STORE=off, OTEL_SDK_DISABLED or ops.configure(store='off') says so."
 
 
-def _store() -> Store:
-    """Return the store, after everything recorded so far has reached it."""
+def _store() -> Readable:
+    """Return the store to read from, after everything recorded so far has reached it."""
     active = recorder.active()
     active.flush()
-    return active.store
+    return active.readable()
 
 
 def _table(query: SpanQuery) -> SpanTable:
     return _read(_store(), query)
 
 
-def _read(store: Store, query: SpanQuery) -> SpanTable:
+def _read(store: Readable, query: SpanQuery) -> SpanTable:
     """Read spans with what was said about them: few are asked for by their traces, many get all annotations."""
     batches = store.batches(query)
     few = list(islice(batches, 2))
@@ -392,12 +392,12 @@ def _load_sessions(records: Sequence[SessionRecord]) -> list[Session]:
     return [_load_session(store, record) for record in records]
 
 
-def _load_session(store: Store, record: SessionRecord, run_id: str | None = None) -> Session:
+def _load_session(store: Readable, record: SessionRecord, run_id: str | None = None) -> Session:
     runs = store.runs([record.session_id], descendants=True)
     return Session(record, runs, _session_spans(store, record.session_id, runs), run_id)
 
 
-def _session_spans(store: Store, session_id: str, runs: Sequence[RunRecord]) -> Sequence[SpanRow]:
+def _session_spans(store: Readable, session_id: str, runs: Sequence[RunRecord]) -> Sequence[SpanRow]:
     """Read a session's spans: those of its runs and the runs below, and those that inherit the session."""
     run_ids = [run.run_id for run in runs]
     query = SpanQuery(session_ids=[session_id], run_ids=run_ids, sessions_or_runs=True, whole_traces=True)

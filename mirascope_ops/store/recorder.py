@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from mirascope_ops.core.ended import EndedSpan
     from mirascope_ops.core.session import SessionContext
+    from mirascope_ops.store.joined import Readable
     from mirascope_ops.store.protocol import Retention, Store, StoreStats
     from mirascope_ops.store.records import AnnotationRecord, RunRecord, SpanRecord
     from mirascope_ops.store.rescue import Rescue
@@ -81,6 +82,8 @@ class Recorder:
         self.rescue = rescue
         self.rescued = rescued
         self._set_aside: list[Store] = []  # the real store, and what was in its place before
+        self._gathered = rescue is None  # whether somebody has looked for what waits in a rescue file
+        self._joined: tuple[Store, Readable] | None = None  # the rescue in use, and what it is read with
         self._waiting = Waiting(ring=not threaded)
         self._in_hand = 0  # how many spans were taken out of it to be written
         self._runs: deque[SessionContext] = deque()
@@ -111,6 +114,27 @@ class Recorder:
     def waiting(self) -> int:
         """How many ended spans are not in the store yet, those that are being written included."""
         return len(self._waiting) + self._in_hand
+
+    def readable(self) -> Readable:
+        """Give the store to read from, with what a process before this one had to keep elsewhere.
+
+        While the store cannot be written, that is the rescue together with what can still be read of the store.
+        """
+        if not (self._gathered or self.rescued):  # the writing thread is about to, but somebody reads already
+            try:
+                self.gather()
+            except Exception as error:  # noqa: BLE001 - the thread will try again; what is there can be read
+                guard.report("taking back what was kept elsewhere", error)
+        if not self.rescued:
+            return self.store
+        with self._lock:  # the thread may just be returning
+            if self.rescue is None or not self.rescued:
+                return self.store
+            if self._joined is None or self._joined[0] is not self.store:
+                from mirascope_ops.store.joined import with_original
+
+                self._joined = self.store, with_original(self.rescue, self.store)
+            return self._joined[1]
 
     def stats(self) -> StoreStats:
         """Say what the store holds, and what did not get there."""
@@ -190,6 +214,8 @@ class Recorder:
             except StoreError as error:
                 if not self.rescued:  # of which a warning told already
                     guard.warn_once("gather", f"mirascope_ops could not take back what it had kept elsewhere: {error}")
+            finally:
+                self._gathered = True
 
     def repair(self) -> Repair:
         """Put a new file with all that can be read in the place of a damaged one, and go on with it.
@@ -373,6 +399,7 @@ class Recorder:
 
     def _return(self) -> None:
         """Use the store again, if it can be written, with all that went elsewhere."""
+        self._joined = None  # who reads the file, and cannot write what is beside it, keeps this process from writing
         store = None if self.rescue is None else self.rescue.original()
         if store is None or self.rescue is None:
             return

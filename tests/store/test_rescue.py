@@ -75,7 +75,7 @@ def test_a_full_disk_loses_nothing_and_all_is_back_when_there_is_room(recorder, 
 
     with contextlib.closing(SqliteStore(beside(path))) as kept:
         assert names(kept) == ["after", "large"]
-    assert [span.name for span in ops.spans()] == ["large", "after"]
+    assert [span.name for span in ops.spans()] == ["before", "large", "after"]
     recorder.gather()
     assert not recorder.rescued
     assert recorder.store.path == path
@@ -289,7 +289,7 @@ def test_where_the_rescue_cannot_be_written_any_more_the_next_place_is_used(monk
                 work("third")
                 recorder.flush()
                 assert isinstance(recorder.store, MemoryStore)
-                assert [span.name for span in ops.spans()] == ["third"]
+                assert [span.name for span in ops.spans()] == ["first", "second", "third"]
 
     recorder.gather()
     recorder.gather()
@@ -310,7 +310,7 @@ def test_where_nothing_can_be_written_memory_keeps_it_and_says_so(monkeypatch, r
 
     recorder.flush()
 
-    assert [span.name for span in ops.spans()] == ["meanwhile"]
+    assert [span.name for span in ops.spans()] == ["before", "meanwhile"]
     assert "in memory only" in logged()[0]
     monkeypatch.undo()
     recorder.gather()
@@ -327,6 +327,140 @@ def test_deleting_a_session_reaches_what_was_kept_elsewhere(recorder, path):
 
     assert names(recorder.store) == []
     assert not beside(path).exists()
+
+
+def test_while_the_store_cannot_be_written_what_it_holds_is_found_all_the_same(recorder, path):
+    with ops.session(id="before", attributes={"tier": "free"}), ops.span("root"):
+        work("before")
+    with ops.session(id="both"), ops.span("earlier"):
+        pass
+    recorder.flush()
+    with held(path):
+        with ops.session(id="both"), ops.span("later"):
+            pass
+
+        assert [session.id for session in ops.sessions()] == ["both", "before", "s"]
+        assert [session.id for session in ops.sessions({"tier": "free"})] == ["before"]
+        assert [span.name for span in ops.get_session("before").spans] == ["root", "before"]
+        assert [span.name for span in ops.get_session("both").spans] == ["earlier", "later"]
+        assert len(ops.get_session("both").runs) == 2
+        assert ops.last_trace().root.name == "later"
+        trace = ops.get_trace(ops.traces(name="earlier")[0].trace_id[:8])
+        assert trace.root.name == "earlier"
+        assert recorder.rescued
+
+    recorder.gather()
+
+    assert recorder.readable() is recorder.store
+    assert [session.id for session in ops.sessions()] == ["both", "before", "s"]
+
+
+def test_reading_the_store_does_not_keep_it_from_being_written_again(path, logged):
+    places = rescue.Rescue(path)
+    with recorders.replaced(recorders.Recorder(places.opened(), rescue=places)):
+        work("before")
+    shared = path.with_name(path.name + "-shm")
+    shared.mkdir()  # SQLite can read so, and whoever opens the file beside such a reader cannot write either
+    rescued = recorders.Recorder(places.open(StoreError("It cannot be written.")), rescue=places, rescued=True)
+    with recorders.replaced(rescued):
+        work("meanwhile")
+        assert [span.name for span in ops.spans()] == ["before", "meanwhile"]
+        shared.rmdir()
+
+        rescued.gather()
+
+        assert not rescued.rescued
+        assert names(rescued.store) == ["before", "meanwhile"]
+
+
+def test_a_judgement_made_meanwhile_on_an_earlier_span_is_read_with_it(recorder, path):
+    work("before")
+    root = ops.last_trace().root
+    with held(path):
+        recorder.annotate(recorders_annotation(root.trace_id, root.span_id))
+
+        assert [each.label for each in ops.last_trace().root.annotations] == ["pass"]
+        assert recorder.rescued
+
+
+def test_while_the_store_can_be_written_it_is_itself_what_is_read(recorder):
+    assert recorder.readable() is recorder.store
+
+
+@pytest.mark.parametrize("fault", ["damaged", "newer", "missing", "a folder"])
+def test_where_the_store_cannot_be_read_either_the_rescue_is_read_alone(recorder, path, fault):
+    work("before")
+    recorder.flush()
+    with held(path):
+        work("meanwhile")
+        recorder.flush()
+    for store in recorder._set_aside:
+        store.close()
+    if fault == "newer":
+        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION + 1}")
+    else:
+        path.unlink()
+    if fault == "damaged":
+        path.write_bytes(b"SQLite format 3\0" + b"\xff" * 8000)
+    if fault == "a folder":
+        path.mkdir()
+
+    assert [span.name for span in ops.spans()] == ["meanwhile"]
+    assert [session.id for session in ops.sessions()] == ["s"]
+    assert len(ops.get_session("s").runs) == 1
+    assert recorder.rescued
+    assert path.exists() == (fault != "missing")
+
+
+ONE_SPAN = """
+import logging, sys
+import mirascope_ops as ops
+
+logging.basicConfig(stream=sys.stdout)
+with ops.span({name!r}):
+    pass
+print([span.name for span in ops.spans()])
+"""
+
+
+def test_a_process_that_cannot_open_the_store_finds_what_it_holds_and_the_next_what_was_kept_elsewhere(run_python):
+    path = run_python.store
+    lock = path.with_name(path.name + ".lock")
+    assert run_python(ONE_SPAN.format(name="before")).splitlines()[-1] == "['before']"
+    lock.unlink()
+    lock.mkdir()
+
+    assert run_python(ONE_SPAN.format(name="meanwhile")).splitlines()[-1] == "['before', 'meanwhile']"
+
+    lock.rmdir()
+    assert run_python("import mirascope_ops as ops\nprint([span.name for span in ops.spans()])").splitlines() == [
+        "['before', 'meanwhile']"
+    ]
+    assert not beside(path).exists()
+
+
+def test_what_waits_in_a_rescue_is_taken_back_before_the_first_look_up_and_looked_for_once(monkeypatch, recorder, path):
+    with contextlib.closing(SqliteStore(beside(path))) as left, recorders.replaced(recorders.Recorder(left)):
+        work("left behind")
+    looked: list[rescue.Rescue] = []
+    really = rescue.Rescue.gather
+    monkeypatch.setattr(rescue.Rescue, "gather", lambda self, store: looked.append(self) or really(self, store))
+
+    assert [span.name for span in ops.spans()] == ["left behind"]
+    assert [session.id for session in ops.sessions()] == ["s"]
+    assert len(looked) == 1
+    assert not beside(path).exists()
+
+
+def test_a_rescue_that_cannot_be_taken_back_does_not_keep_a_look_up_from_the_rest(recorder, path, logged):
+    beside(path).mkdir()
+    work("here")
+
+    assert [span.name for span in ops.spans()] == ["here"]
+    assert [span.name for span in ops.spans()] == ["here"]
+    (said,) = logged()
+    assert "could not take back" in said
 
 
 PROGRAM = """
