@@ -43,7 +43,7 @@ def span_record(ended: EndedSpan) -> SpanRecord:
     """Make the record of a span; one without an end is open."""
     site, name, trace, span, parent, start, end, stamp, cell, arguments, output, notes, wire, origin = ended
     foreign = origin.is_foreign
-    resource = origin.resource.attributes
+    found = origin.resource.attributes
     return SpanRecord(
         trace_id=f"{trace:032x}",
         span_id=f"{span:016x}",
@@ -53,7 +53,7 @@ def span_record(ended: EndedSpan) -> SpanRecord:
         start=start,
         end=end,
         status="open" if end is None else _STATUSES[notes.code],
-        status_message=masked.message(notes.message) if notes.message else "",
+        status_message=_message(notes.message, foreign=foreign),
         session_id=None if stamp is None else stamp.session_id,
         run_id=None if stamp is None else stamp.run_id,
         session_attributes=None if stamp is None else stamp.attributes,
@@ -61,15 +61,21 @@ def span_record(ended: EndedSpan) -> SpanRecord:
         execution_count=None if cell is None else cell.execution_count,
         notebook=None if cell is None else cell.notebook,
         sampled=bool(wire.flags & 1),
-        service=resource.get("service.name"),
+        service=found.get("service.name"),
         scope=origin.scope.name,
-        resource=resource,
+        resource=masked.resource(found),
         attributes=masked.attributes(notes.extra or {})
         if foreign
         else assemble(site, stamp, arguments, output, notes.extra),
         events=[_event(*event, foreign=foreign) for event in notes.events or ()],
         links=[_link(link, foreign=foreign) for link in notes.links or ()],
     )
+
+
+def _message(text: str, *, foreign: bool) -> str:
+    if not text:
+        return ""
+    return masked.foreign_message(text) if foreign else masked.message(text)
 
 
 def _event(name: str, time: int, found: Mapping[str, Any], *, foreign: bool) -> EventRecord:
@@ -139,7 +145,7 @@ def batch_of_ended(spans: Sequence[EndedSpan], resources: codec.Resources) -> Sp
             array("q", starts),  # fails where one is no time
             array("q", ends),
             _each(codes, _STATUSES.__getitem__),
-            _each(messages, lambda message: codec.clean(masked.message(message) if message else "")),
+            _messages(messages, origins),
             session, run, session_attributes, cell, execution_count, notebook,
             flags,
             service, scope, resource,
@@ -157,6 +163,13 @@ def _noted(notes: Sequence[Notes]) -> Sequence[Sequence[Any]]:
     if (one := shared(notes)) is not None:  # mostly nothing was noted on any
         return [Same(value, len(notes)) for value in _note(one.value)]
     return list(zip(*map(_note, notes), strict=True))
+
+
+def _messages(found: Sequence[str], origins: Sequence[Origin]) -> Sequence[str]:
+    if not any(found):
+        return Same("", len(found))
+    told = [(message, origin.is_foreign) for message, origin in zip(found, origins, strict=True)]
+    return _each(told, lambda one: codec.clean(_message(one[0], foreign=one[1])))
 
 
 def _trace_ids(numbers: Sequence[int]) -> Digits:
@@ -206,7 +219,11 @@ def _as_it_is(value: Any) -> Any:
 
 def _origin(origin: Origin, resources: codec.Resources) -> tuple[Any, ...]:
     found = origin.resource.attributes
-    return codec.clean(found.get("service.name")), codec.clean(origin.scope.name or ""), resources.read(found)
+    return (
+        codec.clean(found.get("service.name")),
+        codec.clean(origin.scope.name or ""),
+        resources.read(masked.resource(found)),
+    )
 
 
 def _texts(

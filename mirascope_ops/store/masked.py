@@ -24,6 +24,9 @@ _STACKTRACE: Final = "exception.stacktrace"
 _RESOURCE: Final = SpanRecord._fields.index("resource")
 _OPENINGS: Final = frozenset("{[")
 _HARMLESS: Final = frozenset((int, float, bool, type(None)))
+_MOST_RESOURCES: Final = 100
+# What was made of each, by identity, under which policy; held, so that nothing takes its place in memory meanwhile.
+_resources: Final[dict[int, tuple[capture.Policy, Mapping[str, Any], Mapping[str, Any]]]] = {}
 
 
 def attributes(found: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -52,7 +55,7 @@ def record(span: SpanRecord) -> SpanRecord:
         span: The span.
     """
     return span._replace(
-        status_message=_outside_message(span.status_message) if span.status_message else "",
+        status_message=foreign_message(span.status_message) if span.status_message else "",
         session_attributes=_session_attributes(span.session_attributes),
         attributes=attributes(span.attributes),
         events=[each._replace(attributes=event(attributes(each.attributes))) for each in span.events],
@@ -68,6 +71,27 @@ def message(text: str) -> str:
         "no such client: Client(host='db', api_key=[masked])"
     """
     return masking.mask_repr(text) if capture.policy.mask_secrets else text
+
+
+def foreign_message(text: str) -> str:
+    """Mask the message of an error of another library or process, which the user's rule has not seen."""
+    return _redacted(_MESSAGE, message(text))
+
+
+def resource(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Mask what this process says of itself, each resource once: all its spans share it.
+
+    Example:
+        >>> resource({"service.name": "app", "api_key": "s"})
+        {'service.name': 'app', 'api_key': '[masked]'}
+    """
+    policy = capture.policy
+    known = _resources.get(id(found))
+    if known is None or known[0] is not policy:
+        if len(_resources) >= _MOST_RESOURCES:  # somebody makes a provider for every task
+            _resources.clear()
+        known = _resources[id(found)] = policy, found, attributes(found)
+    return known[2]
 
 
 def event(found: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -109,7 +133,7 @@ def span(found: SpanRecord, resources: MutableMapping[int, tuple[Any, Mapping[st
     if not (found.status_message or told or found.events or found.links):
         return SpanRecord._make((*found[:_RESOURCE], known[1], masked, (), ()))
     return found._replace(
-        status_message=_outside_message(found.status_message) if found.status_message else "",
+        status_message=foreign_message(found.status_message) if found.status_message else "",
         session_attributes=_session_attributes(told),
         resource=known[1],
         attributes=masked,
@@ -121,11 +145,6 @@ def span(found: SpanRecord, resources: MutableMapping[int, tuple[Any, Mapping[st
 def run(found: RunRecord) -> RunRecord:
     """Mask an entry into a session that another process recorded."""
     return found._replace(attributes=attributes(found.attributes))
-
-
-def _outside_message(text: str) -> str:
-    """Mask the message of another process's error, which the user's rule has not seen."""
-    return _redacted(_MESSAGE, message(text))
 
 
 def _session_attributes(told: str | None) -> str | None:

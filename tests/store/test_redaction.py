@@ -8,6 +8,7 @@ import sqlite3
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from sample_records import run_record
 
@@ -16,6 +17,7 @@ from mirascope_ops.core import capture, guard
 from mirascope_ops.core.processor import SessionProcessor
 from mirascope_ops.store import location, masked, rescue, summing
 from mirascope_ops.store import recorder as recorders
+from mirascope_ops.store.memory import MemoryStore
 from mirascope_ops.store.records import EventRecord, LinkRecord, SessionQuery, SpanQuery
 from mirascope_ops.store.sqlite import SqliteStore
 
@@ -88,6 +90,60 @@ def test_ones_own_rule_holds_for_other_libraries_spans(monkeypatch, recorder, pa
 
     (span,) = recorder.store.spans(SpanQuery())
     assert dict(span.attributes) == {"user.name": "***", "n": 1, "json": '{"name":"***"}'}
+
+
+def test_ones_own_rule_holds_for_the_errors_of_other_libraries_spans(monkeypatch, path, tracer):
+    monkeypatch.setattr(capture, "policy", capture.Policy(redact=lambda key, value: value.replace("Ada", "***")))
+    with recorders.replaced(recorders.Recorder(MemoryStore())) as active:
+        for name in ("Ada", "Eve", ""):
+            with tracer.start_as_current_span("theirs") as span:
+                span.set_status(trace.StatusCode.ERROR, name and f"no such person: {name}")
+        ops.store.flush()
+
+        (batch,) = active.store.batches(SpanQuery())
+        messages = [span.status_message for span in active.store.spans(SpanQuery())]
+
+        assert messages == ["no such person: ***", "no such person: Eve", ""]
+        assert [batch.record(at).status_message for at in range(3)] == messages
+
+
+@pytest.mark.parametrize("rule", [None, lambda key, value: "***" if key == "host.name" else value])
+def test_what_this_process_says_of_itself_is_masked_in_every_store(monkeypatch, recorder, path, rule):
+    monkeypatch.setattr(capture, "policy", capture.Policy(redact=rule))
+    resource = Resource({"service.name": "app", "host.name": "Adas-laptop", "db.api_key": SECRET})
+    provider = TracerProvider(resource=resource)
+    provider.add_span_processor(SessionProcessor())
+    expected = {"service.name": "app", "host.name": "***" if rule else "Adas-laptop", "db.api_key": "[masked]"}
+
+    def work():
+        with provider.get_tracer("theirs").start_as_current_span("theirs"), ops.span("ours"):
+            pass
+        ops.store.flush()
+
+    work()
+    with recorders.replaced(recorders.Recorder(MemoryStore())) as memory:
+        work()
+        found = [dict(span.resource) for span in memory.store.spans(SpanQuery()) if span.name == "theirs"]
+        (batch,) = memory.store.batches(SpanQuery(name="theirs"))
+        assert [*found, dict(batch.record(0).resource)] == [expected, expected]
+
+    assert SECRET.encode() not in on_disk(path.parent)
+    kept = {span.name: span for span in recorder.store.spans(SpanQuery())}
+    assert dict(kept["theirs"].resource) == expected
+    assert kept["theirs"].service == "app"
+
+
+def test_a_resource_is_masked_once_and_anew_under_another_rule(monkeypatch):
+    resource = {"host.name": "Ada", "n": 1}
+    seen = []
+    monkeypatch.setattr(capture, "policy", capture.Policy(redact=lambda key, value: seen.append(key) or value))
+
+    first, again = masked.resource(resource), masked.resource(resource)
+    monkeypatch.setattr(capture, "policy", capture.Policy(redact=lambda key, value: "***"))
+
+    assert again is first
+    assert seen == ["host.name", "n"]
+    assert masked.resource(resource) == {"host.name": "***", "n": "***"}
 
 
 def test_what_a_rule_that_fails_did_not_see_is_not_kept(monkeypatch, recorder, path, tracer):
