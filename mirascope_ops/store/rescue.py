@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from typing import TYPE_CHECKING, Final
 
 from mirascope_ops.core import guard
@@ -41,7 +42,7 @@ class Rescue:
     def __init__(self, path: Path, retention: Retention = Retention()) -> None:  # noqa: B008 - immutable
         self.path = path
         self.retention = retention
-        digest = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+        digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
         self._tried = 0  # how many of the places are in use or cannot be used
         self.places = (path.with_name(path.name + ".rescue"), location.local_folder() / f"rescue-{digest}.db")
 

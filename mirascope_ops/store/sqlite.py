@@ -325,7 +325,11 @@ class SqliteStore:
     def vacuum(self) -> None:
         """Write the file anew without gaps; other processes wait meanwhile."""
         with self._connections.maintaining() as connection:
-            connection.execute("VACUUM")
+            connection.execute("PRAGMA temp_store = FILE")  # what it writes anew may be gigabytes
+            try:
+                connection.execute("VACUUM")
+            finally:
+                connection.execute("PRAGMA temp_store = MEMORY")
             _cut_log(connection)
 
     def stats(self) -> StoreStats:

@@ -461,3 +461,42 @@ def test_batches_that_break_off_everywhere_give_the_same_spans(sqlite, make, mon
 
     assert found == expected
     assert len(found) > 2
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_vacuum_writes_anew_is_in_a_file_meanwhile_and_not_in_memory(sqlite, fails):
+    """It is as large as the store, which may be gigabytes."""
+    said = []
+    with sqlite._connections.maintaining() as connection:
+        connection.set_trace_callback(said.append)
+        connection.execute(f"PRAGMA query_only = {fails}")
+
+    with pytest.raises(StoreError) if fails else contextlib.nullcontext():
+        sqlite.vacuum()
+
+    settings = [statement for statement in said if statement == "VACUUM" or "temp_store" in statement]
+    assert settings[:2] == ["PRAGMA temp_store = FILE", "VACUUM"]
+    with sqlite._connections.maintaining() as again:
+        assert again is connection
+        assert again.execute("PRAGMA temp_store").fetchone() == (2,)  # in memory
+
+
+def test_a_path_that_is_no_utf8_is_as_good_as_any(run_python, tmp_path):
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    try:
+        os.mkdir(folder)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    path = os.fsdecode(folder + b"/spans.db")
+    program = """
+        import mirascope_ops as ops
+
+        with ops.span("work"):
+            pass
+        ops.store.flush()
+        print(len(ops.spans()), ascii(ops.store.stats().path.name))
+        """
+
+    assert run_python(program, MIRASCOPE_OPS_STORE=path) == "1 'spans.db'\n"
+    with contextlib.closing(SqliteStore(path)) as store:
+        assert names(store) == ["work"]
