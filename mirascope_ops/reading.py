@@ -10,18 +10,18 @@ from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from mirascope_ops.analysis.normalise import table_of
 from mirascope_ops.analysis.table import SpanTable, chosen_spans
-from mirascope_ops.exceptions import ConfigurationError, NotFoundError
+from mirascope_ops.exceptions import ConfigurationError, NotFoundError, StoreError
 from mirascope_ops.sessionset import Session, SessionSet
 from mirascope_ops.spanset import SpanSet, StoredTrace, TraceSet
 from mirascope_ops.store import recorder
 from mirascope_ops.store.records import SessionQuery, SessionRecord, SpanQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mirascope_ops.analysis.rows import SpanRow
     from mirascope_ops.core.session import SessionContext
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _UNITS: Final = {"s": "seconds", "min": "minutes", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _TRACE_ID_LENGTH: Final = 32
 _SHORT_ID: Final = 8  # digits that a shortened trace id needs, as the views show it
+
+_T = TypeVar("_T")
 
 Time = "int | str | datetime | timedelta | None"
 
@@ -190,7 +192,7 @@ def get_trace(trace_id: str) -> StoredTrace:
         if len(wanted) < _SHORT_ID:
             message = f"{trace_id!r} is too short for a trace id: give all 32 hex digits, or the first {_SHORT_ID}."
             raise NotFoundError(message)
-        known = {span.trace_id for span in _store().spans(SpanQuery(trace_prefix=wanted))}
+        known = {span.trace_id for span in _asked(lambda store: store.spans(SpanQuery(trace_prefix=wanted)))}
         if len(known) > 1:
             message = f"{len(known)} traces begin with {trace_id!r}: give more digits."
             raise NotFoundError(message)
@@ -208,7 +210,7 @@ def last_trace() -> StoredTrace:
     Raises:
         NotFoundError: Nothing has been traced.
     """
-    newest = _store().spans(SpanQuery(limit=1))
+    newest = _asked(lambda store: store.spans(SpanQuery(limit=1)))
     if not newest:
         message = f"There is no trace yet. {_where_to_look('Decorate a function with @ops.trace and call it.')}"
         raise NotFoundError(message)
@@ -237,7 +239,7 @@ def sessions(
         'docs-1'
     """
     query = SessionQuery(attributes=dict(attributes or {}), since=time_of(since), until=time_of(until), limit=limit)
-    return SessionSet(_store().sessions(query), _load_sessions)
+    return SessionSet(_asked(lambda store: store.sessions(query)), _load_sessions)
 
 
 def get_session(session: str | SessionContext) -> Session:
@@ -353,15 +355,30 @@ def _where_to_look(hint: str) -> str:
     return "Nothing is recorded: MIRASCOPE_OPS_STORE=off, OTEL_SDK_DISABLED or ops.configure(store='off') says so."
 
 
-def _store() -> Readable:
-    """Return the store to read from, after everything recorded so far has reached it."""
-    active = recorder.active()
-    active.flush()
-    return active.readable()
+def _asked(look: Callable[[Readable], _T]) -> _T:
+    """Look something up, after everything recorded so far has reached the store.
+
+    Args:
+        look: Reads from the store that it is given. Where the recorder turns to another one meanwhile, because the file
+            can be written again, it is called once more: the rescue that it read is gone.
+
+    Returns:
+        What `look` gave.
+    """
+    while True:
+        active = recorder.active()
+        active.flush()
+        store = active.store
+        try:
+            return look(active.readable())
+        except StoreError:
+            active.readable()  # waits for the writing thread, if that is just turning
+            if recorder.active().store is store:
+                raise
 
 
 def _table(query: SpanQuery) -> SpanTable:
-    return _read(_store(), query)
+    return _asked(lambda store: _read(store, query))
 
 
 def _read(store: Readable, query: SpanQuery) -> SpanTable:
@@ -374,7 +391,10 @@ def _read(store: Readable, query: SpanQuery) -> SpanTable:
 
 
 def _session(session_id: str, run_id: str | None = None) -> Session:
-    store = _store()
+    return _asked(lambda store: _session_in(store, session_id, run_id))
+
+
+def _session_in(store: Readable, session_id: str, run_id: str | None) -> Session:
     records = store.sessions(SessionQuery(session_ids=[session_id]))
     if not records:
         known = [record.session_id for record in store.sessions(SessionQuery(limit=1000))]
@@ -388,8 +408,7 @@ def _session(session_id: str, run_id: str | None = None) -> Session:
 
 
 def _load_sessions(records: Sequence[SessionRecord]) -> list[Session]:
-    store = _store()
-    return [_load_session(store, record) for record in records]
+    return _asked(lambda store: [_load_session(store, record) for record in records])
 
 
 def _load_session(store: Readable, record: SessionRecord, run_id: str | None = None) -> Session:

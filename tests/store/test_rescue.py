@@ -355,6 +355,35 @@ def test_while_the_store_cannot_be_written_what_it_holds_is_found_all_the_same(r
     assert [session.id for session in ops.sessions()] == ["both", "before", "s"]
 
 
+@pytest.mark.parametrize("look", ["spans", "sessions", "get_session", "last_trace", "get_trace"])
+def test_a_look_up_during_which_the_store_can_be_written_again_is_made_once_more(monkeypatch, recorder, path, look):
+    with held(path):
+        work("meanwhile")
+        recorder.flush()
+    prefix = recorder.store.spans(SpanQuery())[0].trace_id[:8]
+
+    def returning(really):
+        return lambda *some: recorder.gather() or really(*some)
+
+    for method in ("spans", "batches"):
+        monkeypatch.setattr(recorder.store, method, returning(getattr(recorder.store, method)))
+
+    found = getattr(ops, look)(*{"get_session": ["s"], "get_trace": [prefix]}.get(look, []))
+
+    assert len(found) == 1
+    assert not recorder.rescued
+
+
+def test_a_look_up_that_fails_twice_says_why(recorder, path):
+    with held(path):
+        work("meanwhile")
+        recorder.flush()
+        recorder.store.close()
+
+        with pytest.raises(StoreError, match="closed"):
+            ops.spans()
+
+
 def test_reading_the_store_does_not_keep_it_from_being_written_again(path, logged):
     places = rescue.Rescue(path)
     with recorders.replaced(recorders.Recorder(places.opened(), rescue=places)):
