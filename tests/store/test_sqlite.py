@@ -482,12 +482,12 @@ def test_what_vacuum_writes_anew_is_in_a_file_meanwhile_and_not_in_memory(sqlite
 
 
 def test_a_path_that_is_no_utf8_is_as_good_as_any(run_python, tmp_path):
-    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
     try:
-        os.mkdir(folder)
+        folder.mkdir()
     except OSError:
         pytest.skip("this file system takes UTF-8 only")
-    path = os.fsdecode(folder + b"/spans.db")
+    path = folder / "spans.db"
     program = """
         import mirascope_ops as ops
 
@@ -497,6 +497,6 @@ def test_a_path_that_is_no_utf8_is_as_good_as_any(run_python, tmp_path):
         print(len(ops.spans()), ascii(ops.store.stats().path.name))
         """
 
-    assert run_python(program, MIRASCOPE_OPS_STORE=path) == "1 'spans.db'\n"
+    assert run_python(program, MIRASCOPE_OPS_STORE=str(path)) == "1 'spans.db'\n"
     with contextlib.closing(SqliteStore(path)) as store:
         assert names(store) == ["work"]
