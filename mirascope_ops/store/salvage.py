@@ -102,7 +102,7 @@ def repair(path: Path, patience: float = 30.0) -> Repair:
     lock = FileLock(path.with_name(path.name + ".lock"), patience)
     try:
         with lock.held():
-            _leave_newer(path)
+            _leave_what_is_not_ours(path)
             aside, new = _names_beside(path)
             _rename(path, aside)
             try:
@@ -119,8 +119,8 @@ def repair(path: Path, patience: float = 30.0) -> Repair:
     return Repair(path, aside, *saved)
 
 
-def _leave_newer(path: Path) -> None:
-    """Refuse a file of a newer version: what is new in it has no place in the present schema.
+def _leave_what_is_not_ours(path: Path) -> None:
+    """Refuse a database of something else, and one of a newer version, for which the present schema has no place.
 
     The version may be in the log only. A connection that cannot write leaves both as they are.
     """
@@ -130,9 +130,14 @@ def _leave_newer(path: Path) -> None:
             application, version = (
                 connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
             )
+            is_ours = application == schema.APPLICATION_ID
+            told = () if is_ours else connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            tables = {row[0] for row in told}
     except sqlite3.Error:
         return  # that is what repairing is for
-    if application == schema.APPLICATION_ID and schema.SCHEMA_VERSION < version < _NO_VERSION:
+    if tables and not tables & set(_TABLES):
+        raise StoreError(f"{path} is a database of something else; it was left as it is.")
+    if is_ours and schema.SCHEMA_VERSION < version < _NO_VERSION:
         raise StoreError(
             f"{path} was written by a newer mirascope_ops (its schema is {version}, this one knows "
             f"{schema.SCHEMA_VERSION}), which alone can repair it; it was left as it is. "

@@ -210,6 +210,26 @@ def test_a_file_of_a_newer_version_is_left_to_that_version(filled):
     assert not list(filled.parent.glob("*damaged*"))
 
 
+def test_a_whole_database_of_something_else_is_left_to_whom_it_belongs(path):
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE customers (id INTEGER PRIMARY KEY)")
+    found = path.read_bytes()
+
+    with pytest.raises(StoreError, match="something else"):
+        salvage.repair(path)
+
+    assert path.read_bytes() == found
+    assert not list(path.parent.glob("*damaged*"))
+
+
+def test_a_store_that_lost_its_mark_is_repaired(filled):
+    content = bytearray(filled.read_bytes())
+    content[68:72] = b"\xde\xad\xbe\xef"  # the application, as SQLite keeps it
+    filled.write_bytes(content)
+
+    assert salvage.repair(filled).spans == 500
+
+
 def test_a_version_that_damage_wrote_keeps_nobody_from_repairing(filled):
     content = bytearray(filled.read_bytes())
     content[60:64] = b"\xde\xad\xbe\xef"  # the version, as SQLite keeps it
