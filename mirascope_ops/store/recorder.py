@@ -82,7 +82,8 @@ class Recorder:
         self.rescue = rescue
         self.rescued = rescued
         self._set_aside: list[Store] = []  # the real store, and what was in its place before
-        self._gathered = rescue is None  # whether somebody has looked for what waits in a rescue file
+        # Whether nobody need look any more for what waits in a rescue file; it is not for a copy of the store to take.
+        self._gathered = rescue is None or getattr(store, "path", None) != rescue.path
         self._joined: tuple[Store, Readable] | None = None  # the rescue in use, and what it is read with
         self._waiting = Waiting(ring=not threaded)
         self._in_hand = 0  # how many spans were taken out of it to be written

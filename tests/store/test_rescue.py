@@ -482,6 +482,18 @@ def test_what_waits_in_a_rescue_is_taken_back_before_the_first_look_up_and_looke
     assert not beside(path).exists()
 
 
+def test_a_look_up_in_a_copy_of_the_store_takes_nothing_out_of_the_rescue(path, tmp_path):
+    with contextlib.closing(SqliteStore(beside(path))) as left, recorders.replaced(recorders.Recorder(left)):
+        work("left behind")
+    copy = SqliteStore(tmp_path / "copy.db")
+
+    with recorders.replaced(recorders.Recorder(copy, rescue=rescue.Rescue(path))):
+        assert list(ops.spans()) == []
+
+    with contextlib.closing(SqliteStore(beside(path))) as left:
+        assert names(left) == ["left behind"]
+
+
 def test_a_rescue_that_cannot_be_taken_back_does_not_keep_a_look_up_from_the_rest(recorder, path, logged):
     beside(path).mkdir()
     work("here")
