@@ -175,7 +175,12 @@ def mask_repr(text: str) -> str:
     while assignment := assignments.search(text, at):
         found.append(text[at : assignment.end()])
         at = assignment.end()
-        if is_secret(assignment[1]) and (value := values.match(text, at)):
+        if not is_secret(assignment[1]):
+            continue
+        if text.startswith(MASK, at):  # what is masked already ends there, which the pattern of values cannot know
+            at += len(MASK)
             found.append(MASK)
+        elif value := values.match(text, at):
             at = value.end()
+            found.append(MASK)
     return "".join(found) + text[at:]

@@ -431,3 +431,12 @@ def test_secrets_in_a_repr_are_kept_where_masking_is_off():
 @given(st.text(alphabet="ab'\"\\=:,(){}[] \n", max_size=60), st.sampled_from(["password=", "'token': ", "api_key="]))
 def test_any_repr_can_be_masked(text, name):
     assert "hidden" not in mask_repr(f"{text} {name}'hidden' {text}")
+
+
+@pytest.mark.parametrize(
+    "text", ["Client(host='db', api_key='sk', n=1)", "Client(api_key=sk-1)", "{'api_key': 'x', 'b': 2}", "password=a b"]
+)
+def test_a_repr_that_is_masked_stays_as_it_is(text):
+    masked = mask_repr(text)
+
+    assert mask_repr(masked) == masked != text
