@@ -252,7 +252,7 @@ class _LazyBackend:
         recorder = self._recorder.active()
         found: dict[tuple[str, str, str], None] = {}
         if recorder.recording:
-            for span in recorder.store.spans(SpanQuery(name=name, limit=_VERSION_SPANS)):
+            for span in recorder.readable().spans(SpanQuery(name=name, limit=_VERSION_SPANS)):
                 known = span.attributes
                 if keys.VERSION_HASH in known and keys.VERSION_NUMBER in known:
                     signature = str(known.get(keys.VERSION_SIGNATURE_HASH, ""))

@@ -161,7 +161,7 @@ class LiveFeed:
         if known is None:
             active = recorder.active()
             active.flush(with_open=False)  # entries into sessions are noted there
-            below = active.store.runs([self._context.id], descendants=True)
+            below = active.readable().runs([self._context.id], descendants=True)
             self._runs.update((run.run_id, True) for run in below)
             known = self._runs.setdefault(stamp.run_id, False)
         return known
@@ -171,12 +171,12 @@ class LiveFeed:
     def _recall(self) -> None:
         active = recorder.active()
         active.flush(with_open=False)
-        below = active.store.runs([self._context.id], descendants=True)
+        below = active.readable().runs([self._context.id], descendants=True)
         self._runs.update((run.run_id, True) for run in below)
         query = SpanQuery(
             session_ids=[self._context.id], run_ids=list(self._runs), sessions_or_runs=True, whole_traces=True
         )
-        records = [record for record in active.store.spans(query) if record.status != "open"]
+        records = [record for record in active.readable().spans(query) if record.status != "open"]
         for record in records:
             number = int(record.span_id, 16)
             self._recalled.add(number)

@@ -37,6 +37,29 @@ _LOG_PAGES = 4000  # the log is written back when it is this long (16 MB): four 
 _CACHE_KIB = 32 * 1024  # the indexes over random ids want to stay in memory while they grow
 
 
+class Connection(sqlite3.Connection):
+    """A connection that is closed at once, whoever still holds a cursor of which not all rows were read.
+
+    SQLite would else leave it open, with its locks, until that cursor is gone.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Run a statement with a cursor that is known here: sqlite3's own method asks no method of ours for it."""
+        cursor = self.cursor()
+        self._cursors.add(cursor)
+        return cursor.execute(sql, parameters)
+
+    def close(self) -> None:
+        """Close the cursors, then the connection."""
+        while self._cursors:
+            self._cursors.pop().close()
+        super().close()
+
+
 class Connections:
     """Connections to one file, opened when needed.
 
@@ -280,14 +303,7 @@ class Connections:
 
     def _connect(self) -> sqlite3.Connection:
         """Open one connection (needs no lock)."""
-        connection = sqlite3.connect(
-            f"{self._path.as_uri()}?mode=rw",  # never makes the file: `location.prepare` does, with its mode
-            uri=True,
-            timeout=self._patience,
-            factory=_Connection,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        connection = self._opened("mode=rw")  # never makes the file: `location.prepare` does, with its mode
         try:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA secure_delete = ON")
@@ -298,6 +314,16 @@ class Connections:
             connection.close()
             raise
         return connection
+
+    def _opened(self, how: str) -> Connection:
+        return sqlite3.connect(
+            f"{self._path.as_uri()}?{how}",
+            uri=True,
+            timeout=self._patience,
+            factory=Connection,
+            isolation_level=None,
+            check_same_thread=False,
+        )
 
     def _give_back(self, reading: Reading) -> None:
         """Keep the connection of a reading for the next one, or close it (called without the lock)."""
@@ -353,29 +379,6 @@ class Connections:
             yield
         except sqlite3.Error as error:
             raise StoreError(_explanation(error, self._path, self._patience)) from error
-
-
-class _Connection(sqlite3.Connection):
-    """A connection that is closed at once, whoever still holds a cursor of which not all rows were read.
-
-    SQLite would else leave it open, with its locks, until that cursor is gone.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
-
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        """Run a statement with a cursor that is known here: sqlite3's own method asks no method of ours for it."""
-        cursor = self.cursor()
-        self._cursors.add(cursor)
-        return cursor.execute(sql, parameters)
-
-    def close(self) -> None:
-        """Close the cursors, then the connection."""
-        while self._cursors:
-            self._cursors.pop().close()
-        super().close()
 
 
 def _keep_for_ever(connection: sqlite3.Connection) -> None:

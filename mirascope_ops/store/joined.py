@@ -7,38 +7,24 @@ would have been given them, and memory answers. That takes its time, in a state 
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sqlite3
 import sys
-import weakref
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from mirascope_ops.exceptions import StoreError
-from mirascope_ops.store import forking, schema
-from mirascope_ops.store.connections import (
-    Connections,
-    _Connection,  # pyright: ignore[reportPrivateUsage] - what a fork ends is to end here too
-)
-from mirascope_ops.store.contexts import Numbers
 from mirascope_ops.store.listing import select
-from mirascope_ops.store.lock import FileLock
 from mirascope_ops.store.memory import MemoryStore
-from mirascope_ops.store.protocol import Retention
+from mirascope_ops.store.read_only import ReadOnlyStore
 from mirascope_ops.store.records import SessionQuery, SpanQuery
-from mirascope_ops.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mirascope_ops.store.batch import SpanBatch
     from mirascope_ops.store.protocol import Store, StoreStats
     from mirascope_ops.store.records import AnnotationRecord, RunRecord, SessionRecord, SpanRecord
     from mirascope_ops.store.rescue import Rescue
 
-_PATIENCE: Final = 0.2  # seconds; a file in this state may not be readable at all
 _MORE: Final = 16  # spans, or traces, that are read beyond a limit: some are known better elsewhere
 _T = TypeVar("_T")
 
@@ -215,99 +201,6 @@ class JoinedStore:
         return mixed, traces | self._traces_of(first, SpanQuery(session_ids=sorted(mixed)))
 
 
-class ReadOnlyStore(SqliteStore):
-    """A store's file that is read and never written, made, locked or brought to the present schema.
-
-    SQLite's own locks keep a reader safe from those who write. The file is opened when it is read: every method raises
-    a StoreError where that is not possible, and `write` always.
-
-    Args:
-        path: The file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.retention = Retention()
-        self._process = None
-        self._contexts = Numbers()
-        self._connections = _ReadingConnections(path, _PATIENCE)
-        self._finalizer = weakref.finalize(self, self._connections.release)
-
-
-class _ReadingConnections(Connections):
-    """Connections of which none can write: closing them changes nothing, so nobody need be kept out."""
-
-    def __init__(self, path: Path, patience: float) -> None:
-        self._path = path
-        self._patience = patience
-        self._start_anew()
-        forking.watch(self)
-
-    def _start_anew(self) -> None:
-        super()._start_anew()
-        self._file_lock = _NoLock(self._path)
-        self._is_immutable = False
-
-    def _is_current(self) -> bool:
-        return not self._is_immutable and super()._is_current()
-
-    def _locked_writer(self) -> NoReturn:
-        raise StoreError(f"{self._path} is only read here.")
-
-    def _current_writer(self) -> sqlite3.Connection:
-        if self._writer is not None and not self._is_current():
-            self._release()
-        return self._writer or self._open_writer()
-
-    def _open_writer(self) -> sqlite3.Connection:
-        identity = self._identity_on_disk()
-        self._is_immutable = False
-        self._writer, self._identity = self._connect(), identity
-        return self._writer
-
-    def _connect(self) -> sqlite3.Connection:
-        try:
-            return self._connected("mode=ro")
-        except sqlite3.OperationalError as error:
-            log = self._path.with_name(self._path.name + "-wal")
-            if not error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) or _has_content(log):
-                raise
-        # Where nothing can be made beside the file, SQLite reads it if it may take for granted that nobody writes: so
-        # that connection is used once.
-        self._is_immutable = True
-        return self._connected("mode=ro&immutable=1")
-
-    def _connected(self, how: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            f"{self._path.as_uri()}?{how}",
-            uri=True,
-            timeout=self._patience,
-            factory=_Connection,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        try:
-            connection.execute("PRAGMA temp_store = MEMORY")
-            version, ours = (
-                connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id")
-            )
-            if (version, ours) != (schema.SCHEMA_VERSION, schema.APPLICATION_ID):
-                raise StoreError(f"{self._path} is no store of this version.")  # noqa: TRY301 - closed just below
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-
-class _NoLock(FileLock):
-    """Excludes nobody."""
-
-    @contextlib.contextmanager
-    def held(self) -> Generator[None]:
-        """Do nothing."""
-        yield
-
-
 def with_original(rescue: Rescue, store: Store) -> JoinedStore:
     """Join a rescue with the file in whose place it is in use, and with what was in use before it.
 
@@ -340,9 +233,3 @@ def _newest_starts(memory: MemoryStore, query: SpanQuery) -> list[int]:
     if not query.whole_traces:
         return [span.start for span in fitting]
     return list({span.trace_id: span.start for span in fitting}.values())
-
-
-def _has_content(file: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return os.stat(file).st_size > 0  # noqa: PTH116
-    return False

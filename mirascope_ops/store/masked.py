@@ -46,23 +46,6 @@ def attributes(found: Mapping[str, Any]) -> Mapping[str, Any]:
         return dict.fromkeys(found, masking.MASK)
 
 
-def record(span: SpanRecord) -> SpanRecord:
-    """Mask a span that comes from outside: from a file, or from another process.
-
-    What is masked already stays as it is.
-
-    Args:
-        span: The span.
-    """
-    return span._replace(
-        status_message=foreign_message(span.status_message) if span.status_message else "",
-        session_attributes=_session_attributes(span.session_attributes),
-        attributes=attributes(span.attributes),
-        events=[each._replace(attributes=event(attributes(each.attributes))) for each in span.events],
-        links=[each._replace(attributes=attributes(each.attributes)) for each in span.links],
-    )
-
-
 def message(text: str) -> str:
     """Mask what an exception's message tells of secrets.
 

@@ -14,8 +14,9 @@ from store.test_equivalence import answers, questions, writes
 
 from mirascope_ops import StoreError
 from mirascope_ops.store import joined, schema
-from mirascope_ops.store.joined import JoinedStore, ReadOnlyStore
+from mirascope_ops.store.joined import JoinedStore
 from mirascope_ops.store.memory import MemoryStore
+from mirascope_ops.store.read_only import ReadOnlyStore
 from mirascope_ops.store.records import SessionQuery, SpanQuery
 from mirascope_ops.store.sqlite import SqliteStore
 
