@@ -26,7 +26,7 @@ _OPENINGS: Final = frozenset("{[")
 _HARMLESS: Final = frozenset((int, float, bool, type(None)))
 _MOST_RESOURCES: Final = 100
 # What was made of each, by identity, under which policy; held, so that nothing takes its place in memory meanwhile.
-_resources: Final[dict[int, tuple[capture.Policy, Mapping[str, Any], Mapping[str, Any]]]] = {}
+_resources: Final[dict[int, tuple[tuple[Any, bool], Mapping[str, Any], Mapping[str, Any]]]] = {}
 
 
 def attributes(found: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -68,12 +68,12 @@ def resource(found: Mapping[str, Any]) -> Mapping[str, Any]:
         >>> resource({"service.name": "app", "api_key": "s"})
         {'service.name': 'app', 'api_key': '[masked]'}
     """
-    policy = capture.policy
+    rules = capture.policy.redact, capture.policy.mask_secrets
     known = _resources.get(id(found))
-    if known is None or known[0] is not policy:
+    if known is None or known[0] != rules:
         if len(_resources) >= _MOST_RESOURCES:  # somebody makes a provider for every task
             _resources.clear()
-        known = _resources[id(found)] = policy, found, attributes(found)
+        known = _resources[id(found)] = rules, found, attributes(found)
     return known[2]
 
 
