@@ -286,7 +286,9 @@ class Span(LazyReadable):
         """Add an `exception` event, with type, message and traceback."""
         try:
             told = str(exception)
-            message, stack = outline.masked(told), stacks.text_of(exception)
+            stack = stacks.text_of(exception)
+            near = 2 * capture.policy.limit  # what is further on is cut off, however much shorter the masks are
+            message = outline.masked(told[:near]) + told[near:]
             if message != told:
                 stack = stack.replace(told, message)
         except Exception as error:  # noqa: BLE001 - an exception whose own __str__ fails is recorded all the same
