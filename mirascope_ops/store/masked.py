@@ -62,7 +62,7 @@ def foreign_message(text: str) -> str:
 
 
 def resource(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Mask what this process says of itself, each resource once: all its spans share it.
+    """Mask what this process says of itself as what it captures is, each resource once: all its spans share it.
 
     Example:
         >>> resource({"service.name": "app", "api_key": "s"})
@@ -73,7 +73,8 @@ def resource(found: Mapping[str, Any]) -> Mapping[str, Any]:
     if known is None or known[0] != rules:
         if len(_resources) >= _MOST_RESOURCES:  # somebody makes a provider for every task
             _resources.clear()
-        known = _resources[id(found)] = rules, found, attributes(found)
+        told = {key: capture.attribute(value, key) for key, value in found.items() if value is not None}
+        known = _resources[id(found)] = rules, found, told
     return known[2]
 
 
