@@ -127,6 +127,12 @@ class JoinedStore:
             estimated=False,
         )
 
+    def release(self) -> None:
+        """Let go of the files that are only read, until they are read again."""
+        for store in self._stores:
+            if isinstance(store, ReadOnlyStore):
+                store.release()
+
     def _read(self, store: Readable, look: Callable[[Readable], Iterable[_T]]) -> list[_T]:
         try:
             return list(look(store))

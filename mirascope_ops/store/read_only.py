@@ -41,6 +41,10 @@ class ReadOnlyStore(SqliteStore):
         self._connections = _ReadingConnections(path, _PATIENCE)
         self._finalizer = weakref.finalize(self, self._connections.release)
 
+    def release(self) -> None:
+        """Let go of the file until it is read again: who cannot write beside it keeps others in the process from it."""
+        self._connections.release()
+
 
 class _ReadingConnections(Connections):
     """Connections of which none can write: closing them changes nothing, so nobody need be kept out."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from mirascope_ops.core.ended import EndedSpan
     from mirascope_ops.core.session import SessionContext
-    from mirascope_ops.store.joined import Readable
+    from mirascope_ops.store.joined import JoinedStore, Readable
     from mirascope_ops.store.protocol import Retention, Store, StoreStats
     from mirascope_ops.store.records import AnnotationRecord, RunRecord, SpanRecord
     from mirascope_ops.store.rescue import Rescue
@@ -84,7 +84,7 @@ class Recorder:
         self._set_aside: list[Store] = []  # the real store, and what was in its place before
         # Whether nobody need look any more for what waits in a rescue file; it is not for a copy of the store to take.
         self._gathered = rescue is None or getattr(store, "path", None) != rescue.path
-        self._joined: tuple[Store, Readable] | None = None  # the rescue in use, and what it is read with
+        self._joined: tuple[Store, JoinedStore] | None = None  # the rescue in use, and what it is read with
         self._waiting = Waiting(ring=not threaded)
         self._in_hand = 0  # how many spans were taken out of it to be written
         self._runs: deque[SessionContext] = deque()
@@ -400,7 +400,9 @@ class Recorder:
 
     def _return(self) -> None:
         """Use the store again, if it can be written, with all that went elsewhere."""
-        self._joined = None  # who reads the file, and cannot write what is beside it, keeps this process from writing
+        if self._joined is not None:
+            self._joined[1].release()
+            self._joined = None
         store = None if self.rescue is None else self.rescue.original()
         if store is None or self.rescue is None:
             return
