@@ -17,7 +17,6 @@ nothing and prints nothing; the first span opens the local store.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -296,7 +295,11 @@ def _has_frontend() -> bool:
     """Whether a widget could show: in a kernel that has anywidget, not in a script or a terminal."""
     ipython: Any = sys.modules.get("IPython")
     shell: Any = ipython.get_ipython() if ipython is not None else None
-    return getattr(shell, "kernel", None) is not None and importlib.util.find_spec("anywidget") is not None
+    if getattr(shell, "kernel", None) is None:
+        return False
+    from importlib.util import find_spec
+
+    return find_spec("anywidget") is not None
 
 
 _backend.install(_LazyBackend())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # A frame in the text of a traceback; in an exception group it stands behind a margin.
-_FRAME: Final = re.compile(r'^[ |]*File "(.+)", line \d+', re.MULTILINE)
+_FRAME: Final = r'^[ |]*File "(.+)", line \d+'
 
 
 class Cell(NamedTuple):
@@ -84,7 +84,7 @@ def cells_in(stacktrace: str) -> dict[str, int]:
     if _lookup is None:
         return {}
     try:
-        numbers = {name: _lookup(name) for name in dict.fromkeys(_FRAME.findall(stacktrace))}
+        numbers = {name: _lookup(name) for name in dict.fromkeys(re.findall(_FRAME, stacktrace, re.MULTILINE))}
     except Exception as error:  # noqa: BLE001 - the exception is recorded all the same
         guard.report("finding the cells of a traceback", error)
         return {}

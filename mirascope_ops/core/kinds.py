@@ -32,12 +32,10 @@ _CONTAINERS: Final = frozenset((list, dict, tuple, set, frozenset))
 _MOST: Final = 32 * 1024  # values that are looked at; a bigger one is cut
 _DEPTH: Final = 64
 _values: Final = dict[Any, Any].values
-_OPEN: Final = re.compile(
-    r"""\b(?:Any|object|float|Union|Optional|Annotated|[A-Z]\d?)\b
+# Compiled by `re` when a function is traced: a program's start does not wait for it.
+_OPEN: Final = r"""\b(?:Any|object|float|Union|Optional|Annotated|[A-Z]\d?)\b
     |\b(?:(?:Mutable)?(?:Sequence|Set|Mapping)|Collection|Iterable|Container|Reversible)\b
-    |\b(?:list|dict|tuple|set|frozenset)\b(?!\[)""",
-    re.VERBOSE,
-)
+    |\b(?:list|dict|tuple|set|frozenset)\b(?!\[)"""
 
 
 @lru_cache(maxsize=4096)
@@ -54,7 +52,7 @@ def is_open(annotation: str | None) -> bool:
     if annotation is None:
         return True
     members = [member for member in annotation.split("|") if member.strip() not in ("None", "")]
-    return len(members) > 1 or _OPEN.search(annotation) is not None
+    return len(members) > 1 or re.search(_OPEN, annotation, re.VERBOSE) is not None
 
 
 def odd(value: Any) -> str | None:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 from urllib.parse import quote, unquote_to_bytes
 
 from opentelemetry.context import Context
-from opentelemetry.propagators.textmap import Getter, Setter, TextMapPropagator
 from opentelemetry.trace import INVALID_SPAN, get_current_span, set_span_in_context
 
 from mirascope_ops.core import baggage as session_baggage
@@ -24,7 +22,9 @@ from mirascope_ops.core.session import CURRENT, check_id, current_session, enter
 from mirascope_ops.exceptions import ConfigurationError, OpsError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, MutableMapping, Sequence
+
+    from opentelemetry.propagators.textmap import Getter, Setter, TextMapPropagator
 
 SESSION_HEADER_NAME: Final = "X-Mirascope-Session-Id"
 # The name that Mirascope 2.8's own source uses, and deployed services read; its documents have the other.
@@ -38,7 +38,7 @@ _SAFE: Final = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "
 PropagatorFormat = Literal["tracecontext", "b3", "b3multi", "jaeger", "composite"]
 
 
-class _HeaderGetter(Getter[Mapping[Any, Any]]):
+class _HeaderGetter:
     """Reads headers whatever their case, and whether values are str, bytes or lists of these."""
 
     def get(self, carrier: Mapping[Any, Any], key: str) -> list[str] | None:
@@ -48,13 +48,14 @@ class _HeaderGetter(Getter[Mapping[Any, Any]]):
         return [_text(name) for name in carrier]
 
 
-class _HeaderSetter(Setter[MutableMapping[str, str]]):
+class _HeaderSetter:
     def set(self, carrier: MutableMapping[str, str], key: str, value: str) -> None:
         carrier[key] = value
 
 
-_GETTER: Final = _HeaderGetter()
-_SETTER: Final = _HeaderSetter()
+# By their form: a program's start does not wait for the classes themselves.
+_GETTER: Final = cast("Getter[Mapping[Any, Any]]", _HeaderGetter())
+_SETTER: Final = cast("Setter[MutableMapping[str, str]]", _HeaderSetter())
 
 
 class ContextPropagator:

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     R = TypeVar("R")
 
 MAX_ID_LENGTH: Final = 256
-# C0, DEL, C1 and lone surrogates: none of them survives an HTTP header or a JSON file.
-_FORBIDDEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# C0, DEL, C1 and lone surrogates: none of them survives an HTTP header or a JSON file. `re` compiles this at the first
+# session: a program's start does not wait for it.
+_FORBIDDEN: Final = r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
 _JSON_ONLY: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 KEY: Final = create_key("mirascope-ops-session")
 
@@ -425,7 +426,7 @@ def check_id(value: object) -> str:
     if len(value) > MAX_ID_LENGTH:
         message = f"A session id may have {MAX_ID_LENGTH} characters, this one has {len(value)}: {value[:40]!r}…"
         raise SessionError(message)
-    if found := _FORBIDDEN.search(value):
+    if found := re.search(_FORBIDDEN, value):
         message = f"A session id must have no control characters or lone surrogates, found {found[0]!r} in {value!r}."
         raise SessionError(message)
     return str(value)
