@@ -189,7 +189,7 @@ class Sink:
 
 def _open(ended: EndedSpan) -> None:
     """Open the store for the first span, then stand aside."""
-    set_sink(get().open())
+    open_store()
     _recording.take(ended)
 
 

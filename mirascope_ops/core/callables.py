@@ -187,7 +187,7 @@ def in_context(fn: F, variable: Callable[[], ContextVar[Any]], manager: Callable
 
     Args:
         fn: A function, coroutine function, generator function or async generator function.
-        variable: The ContextVar of the current session.
+        variable: As `around_generator` takes it.
         manager: Makes the context manager for one call.
 
     Returns:

@@ -97,7 +97,7 @@ class Server:
 
     def after_patience(self, then: Callable[[], None]) -> asyncio.TimerHandle:
         """Call this when a sender has waited long enough; in the loop's thread."""
-        return self._loop.call_later(_PATIENCE, then)
+        return self.after(_PATIENCE, then)
 
     def close(self) -> None:
         """Take nothing more, store what waits, answer, and end the threads; a second call does nothing."""

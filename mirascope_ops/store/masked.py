@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
-from mirascope_ops.core import capture, guard, masking
+from mirascope_ops.core import capture, guard, masking, outline
 from mirascope_ops.store.records import SpanRecord
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def message(text: str) -> str:
         >>> message("no such client: Client(host='db', api_key='sk-1')")
         "no such client: Client(host='db', api_key=[masked])"
     """
-    return masking.mask_repr(text) if capture.policy.mask_secrets else text
+    return outline.masked(text)
 
 
 def foreign_message(text: str) -> str:
